@@ -1,0 +1,28 @@
+"""GeekAI (极客智坊) for LangChain."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+try:
+    import langchain_core  # noqa: F401
+except ImportError as missing:
+    raise ImportError('langchain_geekai needs LangChain: pip install "geekai[langchain]"') from missing
+
+from geekai_core import __version__
+from langchain_geekai.chat_models import ChatGeekAI
+
+if TYPE_CHECKING:
+    from langchain_geekai._register import register
+    from langchain_geekai.collect import collect, get_citations, get_search_results
+
+__all__ = ["ChatGeekAI", "__version__", "collect", "get_citations", "get_search_results", "register"]
+
+_LAZY = {"register": "_register", "collect": "collect", "get_citations": "collect", "get_search_results": "collect"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"langchain_geekai.{_LAZY[name]}"), name)
+    globals()[name] = value  # also in place of the submodule `collect`, which importing it has put here
+    return value

@@ -1,0 +1,136 @@
+"""Answers to LangChain's standard content blocks: what is behind `content_blocks` and `output_version="v1"`. Pure.
+
+Order: reasoning, web search (a server tool call and its result), text with `Citation` annotations, refusal, audio,
+tool calls. Blocks of chunks carry an index of their own kind (`lc_text`, `lc_tool_0` …): LangChain merges blocks by
+index alone, and would otherwise merge reasoning, text and tool calls that all have the index 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages.block_translators import register_translator
+from langchain_core.messages.content import KNOWN_BLOCK_TYPES
+
+from geekai_core.citations import Source, sources
+from geekai_core.citations import annotations as annotate
+
+Block = dict[str, Any]
+
+_AUDIO_TYPES = {
+    "UklGR": "audio/wav",
+    "SUQz": "audio/mpeg",
+    "//": "audio/mpeg",
+    "T2dnUw": "audio/ogg",
+    "Zkx": "audio/flac",
+}
+"""How base64 of a kind of audio begins: an answer does not say its format."""
+
+
+def translate_message(message: AIMessage) -> list[Any]:
+    """The blocks of a whole message."""
+    content, kwargs = _content(message), message.additional_kwargs
+    found = message_sources(kwargs)
+    blocks = [*_reasoning(kwargs), *_search(found)]
+    if content:
+        cited = _citations(content, found)
+        blocks.append({"type": "text", "text": content, **({"annotations": cited} if cited else {})})
+    calls = [{**call, "type": "tool_call"} for call in message.tool_calls]
+    return [*blocks, *_refusal(kwargs), *_audio(kwargs), *calls]
+
+
+def translate_chunk(message: AIMessageChunk) -> list[Any]:
+    """The blocks of a chunk, with indices; of chunks that were added up to the end, those of the whole message."""
+    if message.chunk_position == "last":
+        return translate_message(message)
+    content, kwargs = _content(message), message.additional_kwargs
+    blocks: list[Block] = []
+    if kwargs:
+        blocks += [{**block, "index": "lc_reasoning"} for block in _reasoning(kwargs)]
+    if content:
+        blocks.append({"type": "text", "text": content, "index": "lc_text"})
+    for piece in message.tool_call_chunks:
+        blocks.append({**piece, "type": "tool_call_chunk", "index": f"lc_tool_{piece.get('index') or 0}"})
+    return blocks
+
+
+def end_blocks(rest: str, text: str, kwargs: Mapping[str, Any]) -> list[Any]:
+    """What the last chunk of a stream adds as blocks: the search, the citations of the whole `text`, a refusal, audio.
+
+    `rest`: what of the text no chunk has told yet.
+    """
+    found = message_sources(kwargs)
+    blocks = [{**block, "index": f"lc_{block['type']}"} for block in (*_search(found), *_refusal(kwargs), *_audio(kwargs))]
+    cited = _citations(text, found) if text else []
+    if rest or cited:
+        blocks.append({"type": "text", "text": rest, **({"annotations": cited} if cited else {}), "index": "lc_text"})
+    return blocks
+
+
+def message_sources(kwargs: Mapping[str, Any]) -> list[Source]:
+    """The numbered sources in a message's `additional_kwargs`."""
+    citations, results = kwargs.get("citations"), kwargs.get("search_results")
+    return sources(citations or [], results or []) if citations or results else []
+
+
+def _content(message: AIMessage) -> str:
+    if not isinstance(message.content, str):
+        raise NotImplementedError  # LangChain reads lists of blocks by itself
+    return message.content
+
+
+def _reasoning(kwargs: Mapping[str, Any]) -> list[Block]:
+    reasoning = kwargs.get("reasoning_content")
+    return [{"type": "reasoning", "reasoning": reasoning}] if reasoning else []
+
+
+def _search(found: list[Source]) -> list[Block]:
+    """The search that the server made, as the call of a tool and its result. What it asked is not told."""
+    if not found:
+        return []
+    pages = [{"title": source.title, "url": source.url, "content": source.content} for source in found]
+    output = [{key: value for key, value in page.items() if value is not None} for page in pages]
+    return [
+        {"type": "server_tool_call", "id": "web_search", "name": "web_search", "args": {}},
+        {"type": "server_tool_result", "tool_call_id": "web_search", "status": "success", "output": output},
+    ]
+
+
+def _citations(text: str, found: list[Source]) -> list[Block]:
+    """`Citation`s; indices are those of the marker within the text, and missing where no marker names the source."""
+    cited = []
+    for note in annotate(text, found) if found else ():
+        known = {
+            "url": note.url,
+            "title": note.title,
+            "start_index": note.start_index,
+            "end_index": note.end_index,
+            "cited_text": note.cited_text,
+        }
+        told = {key: value for key, value in known.items() if value is not None}
+        cited.append({"type": "citation", **told, "extras": {"number": note.number}})
+    return cited
+
+
+def _refusal(kwargs: Mapping[str, Any]) -> list[Block]:
+    refusal = kwargs.get("refusal")
+    if not refusal:
+        return []
+    block = {"type": "refusal", "refusal": refusal}
+    return [block if "refusal" in KNOWN_BLOCK_TYPES else {"type": "non_standard", "value": block}]
+
+
+def _audio(kwargs: Mapping[str, Any]) -> list[Block]:
+    audio = kwargs.get("audio")
+    if not isinstance(audio, Mapping) or not audio.get("data"):
+        return []
+    data = audio["data"]
+    mime = next((mime for start, mime in _AUDIO_TYPES.items() if data.startswith(start)), None)
+    rest = {key: value for key, value in audio.items() if key not in ("data", "id") and value is not None}
+    told = {"id": audio.get("id"), "mime_type": mime, "extras": rest}
+    return [{"type": "audio", "base64": data, **{key: value for key, value in told.items() if value}}]
+
+
+register_translator("geekai", translate_message, translate_chunk)

@@ -1,0 +1,228 @@
+"""LangChain messages to the wire's, and answers to LangChain messages. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.messages.tool import invalid_tool_call, tool_call
+
+from geekai_core import ChatCompletion, ConfigurationError
+from geekai_core.options import ReasoningHistory
+from langchain_geekai._parts import to_wire_parts
+
+PROVIDER = "geekai"
+"""`response_metadata["model_provider"]` and `ls_provider`; LangChain trusts reported usage where both are equal."""
+
+Wire = dict[str, Any]
+
+
+def to_wire_messages(messages: Sequence[BaseMessage], reasoning_history: ReasoningHistory = "current") -> list[Wire]:
+    """The `messages` of a request. Raises `ConfigurationError` for what GeekAI has no form for.
+
+    `reasoning_history`: which assistant messages carry their reasoning back; `current` are those after the last one
+    of the user, the running tool loop.
+    """
+    loop = 0 if reasoning_history == "all" else len(messages)
+    if reasoning_history == "current":
+        loop = next((i for i in range(len(messages) - 1, -1, -1) if isinstance(messages[i], HumanMessage)), 0)
+    wire: list[Wire] = []
+    for at, message in enumerate(messages):
+        if isinstance(message, AIMessage):
+            wire.append(_assistant(message, with_reasoning=at >= loop))
+        elif isinstance(message, ToolMessage):
+            wire.append(_tool_result(message.tool_call_id, message.content))
+        else:
+            _add_plain(message, wire)
+    return wire
+
+
+def _add_plain(message: BaseMessage, wire: list[Wire]) -> None:
+    """A message of the user, the system, or a role of its own; Anthropic's tool results become messages."""
+    if isinstance(message, HumanMessage):
+        role = "user"
+    elif isinstance(message, SystemMessage):
+        role = "system"
+    elif isinstance(message, ChatMessage):
+        role = message.role
+    elif isinstance(message, FunctionMessage):
+        role = "function"
+    else:
+        raise ConfigurationError(f"a message of type {message.type!r} cannot be sent to a model")
+    content: Any = message.content
+    if not isinstance(content, str):
+        results = [p for p in content if isinstance(p, dict) and p.get("type") == "tool_result"]
+        wire.extend(_tool_result(p.get("tool_use_id"), p.get("content") or "") for p in results)
+        content = to_wire_parts(content)
+        if results and not content:
+            return
+        if len(content) == 1 and content[0]["type"] == "text":
+            content = content[0]["text"]
+    wire.append({"role": role, "content": content, **({"name": message.name} if message.name else {})})
+
+
+def _tool_result(call_id: str | None, content: Any) -> Wire:
+    """The result of a tool: a string, or a list where it holds more than text."""
+    if not isinstance(content, str):
+        content = to_wire_parts(content)
+        if all(part["type"] == "text" for part in content):
+            content = "\n".join(part["text"] for part in content)
+    return {"role": "tool", "tool_call_id": call_id, "content": content}
+
+
+def _assistant(message: AIMessage, *, with_reasoning: bool) -> Wire:
+    """What the model said: its text, its tool calls, and its reasoning where that is wanted.
+
+    Everything else of an answer (searches, sources, audio, other vendors' blocks) was for the reader, not for it.
+    """
+    content = message.content
+    text = content if isinstance(content, str) else "".join(map(_block_text, content))
+    wire: Wire = {"role": "assistant", "content": text or message.additional_kwargs.get("refusal") or ""}
+    calls = _wire_calls(message)
+    if calls:
+        wire["tool_calls"] = calls
+        wire["content"] = text or None
+    if message.name:
+        wire["name"] = message.name
+    if with_reasoning:
+        reasoning = message.additional_kwargs.get("reasoning_content") or _block_reasoning(content)
+        if reasoning:
+            wire["reasoning_content"] = reasoning
+    return wire
+
+
+def _block_text(block: Any) -> str:
+    if isinstance(block, str):
+        return block
+    return block.get("text") or "" if block.get("type", "text") in ("text", "text-plain") else ""
+
+
+def _block_reasoning(content: Any) -> str:
+    if isinstance(content, str):
+        return ""
+    blocks = (b for b in content if isinstance(b, dict) and b.get("type") in ("reasoning", "thinking"))
+    return "".join(block.get("reasoning") or block.get("thinking") or "" for block in blocks)
+
+
+def _wire_calls(message: AIMessage) -> list[Wire]:
+    if not (message.tool_calls or message.invalid_tool_calls or message.content.__class__ is list):
+        return []
+    calls = [(c["id"], c["name"], json.dumps(c["args"], ensure_ascii=False)) for c in message.tool_calls]
+    calls += [(c["id"], c["name"] or "", c["args"] or "") for c in message.invalid_tool_calls]
+    if not calls:  # Anthropic's spelling, where nobody has read the calls from the content yet
+        used = (b for b in message.content if isinstance(b, dict) and b.get("type") == "tool_use")
+        calls = [(b.get("id"), b.get("name", ""), json.dumps(b.get("input") or {}, ensure_ascii=False)) for b in used]
+    extras = message.additional_kwargs.get("tool_call_extras") or {}
+    return [
+        {**extras.get(id_, {}), "id": id_, "type": "function", "function": {"name": name, "arguments": arguments}}
+        for id_, name, arguments in calls
+    ]
+
+
+class Answered:
+    """One choice of an answer in LangChain's terms: what a message of it is made of, whole or at a stream's end."""
+
+    __slots__ = ("additional_kwargs", "content", "invalid_tool_calls", "response_metadata", "tool_calls", "usage")
+
+    def __init__(self, answer: ChatCompletion, at: int = 0) -> None:
+        wire = answer.model_dump(exclude_unset=True)
+        choice: Wire = wire["choices"][at] if wire.get("choices") else {}
+        message: Wire = dict(choice.pop("message", None) or {})
+        self.content: str = message.pop("content", None) or ""
+        self.tool_calls: list[Any] = []
+        self.invalid_tool_calls: list[Any] = []
+        extras = {call["id"]: extra for call in message.pop("tool_calls", None) or () if (extra := self._add(call))}
+        message.pop("role", None)
+        found = {"citations": wire.pop("citations", None), "search_results": wire.pop("search_results", None)}
+        kept = {**message, **found, "tool_call_extras": extras}
+        self.additional_kwargs: Wire = {key: value for key, value in kept.items() if value not in (None, [], {}, "")}
+        self.usage = usage_metadata(wire.get("usage")) if at == 0 else None
+        self.response_metadata = _metadata(wire, choice, answer.request_id)
+
+    def _add(self, call: Wire) -> Wire:
+        """Take a tool call in; returns what LangChain's own form of it has no place for."""
+        function = call.get("function") or {}
+        name, arguments = function.get("name") or "", function.get("arguments") or ""
+        try:
+            args = json.loads(arguments or "{}", strict=False)
+            if not isinstance(args, dict):
+                raise ValueError(f"the arguments are no JSON object but {type(args).__name__}")
+        except (ValueError, RecursionError) as exc:
+            broken = invalid_tool_call(name=name, args=arguments, id=call.get("id"), error=str(exc))
+            self.invalid_tool_calls.append(broken)
+        else:
+            self.tool_calls.append(tool_call(name=name, args=args, id=call.get("id")))
+        return {key: value for key, value in call.items() if key not in ("id", "type", "function", "index")}
+
+    def message(self) -> AIMessage:
+        """The whole message."""
+        return AIMessage(
+            content=self.content,
+            additional_kwargs=self.additional_kwargs,
+            response_metadata=self.response_metadata,
+            tool_calls=self.tool_calls,
+            invalid_tool_calls=self.invalid_tool_calls,
+            usage_metadata=self.usage,
+        )
+
+
+def _metadata(wire: Wire, choice: Wire, request_id: str | None) -> Wire:
+    """`response_metadata`: everything that was said of the answer. The choice's unknown fields and the answer's too."""
+    usage = wire.pop("usage", None)
+    wire.pop("choices", None)
+    choice.pop("index", None)
+    known = {
+        "model_provider": PROVIDER,
+        "model_name": wire.pop("model", None),
+        "token_usage": usage,
+        "billed_units": (usage or {}).get("billed_units"),
+        "request_id": request_id,
+    }
+    return {key: value for key, value in {**choice, **wire, **known}.items() if value is not None}
+
+
+_INPUT_DETAILS = {
+    "audio_tokens": "audio",
+    "cached_tokens": "cache_read",
+    "cache_creation_tokens": "cache_creation",
+    "image_tokens": "image",
+    "video_tokens": "video",
+    "citation_tokens": "citation",
+}
+_OUTPUT_DETAILS = {"audio_tokens": "audio", "reasoning_tokens": "reasoning"}
+_STANDARD = {"audio", "cache_read", "reasoning"}
+
+
+def usage_metadata(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
+    """Usage in LangChain's terms: whole numbers only. The raw one stands in `response_metadata["token_usage"]`.
+
+    Text tokens are left out of the details, for they overlap with the cached ones, and details are priced as disjoint.
+    """
+    if not usage or (usage.get("prompt_tokens") is None and usage.get("completion_tokens") is None):
+        return None
+    read, written = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+    metadata = UsageMetadata(
+        input_tokens=read, output_tokens=written, total_tokens=int(usage.get("total_tokens") or read + written)
+    )
+    if given := _details(usage.get("prompt_tokens_details"), _INPUT_DETAILS):
+        metadata["input_token_details"] = given  # type: ignore[typeddict-item]
+    if given := _details(usage.get("completion_tokens_details"), _OUTPUT_DETAILS):
+        metadata["output_token_details"] = given  # type: ignore[typeddict-item]
+    return metadata
+
+
+def _details(given: Mapping[str, Any] | None, names: Mapping[str, str]) -> dict[str, int]:
+    """The known details; those that LangChain has no key for only where they count something."""
+    found = ((name, (given or {}).get(key)) for key, name in names.items())
+    return {name: int(value) for name, value in found if value or (value == 0 and name in _STANDARD)}

@@ -1,0 +1,143 @@
+"""Content parts, in every spelling that LangChain knows, to GeekAI's. Pure.
+
+Spellings: plain strings, LangChain v1 and v0 blocks, OpenAI's and Anthropic's parts, GeekAI's own. A part of an
+unknown kind is a `ConfigurationError`; a part wrapped as `{"type": "non_standard", "value": part}` is sent as it is.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from geekai_core import ConfigurationError
+
+Part = dict[str, Any]
+
+NOT_SENT = frozenset(
+    {
+        *("reasoning", "thinking", "redacted_thinking", "refusal"),
+        *("tool_call", "tool_call_chunk", "invalid_tool_call", "tool_use", "input_json_delta", "function_call"),
+        *("server_tool_call", "server_tool_call_chunk", "server_tool_result"),
+        *("server_tool_use", "web_search_tool_result", "tool_result"),
+    }
+)
+"""Kinds that are no content on the wire: other fields of a message carry them, or only the answer did."""
+
+_AUDIO_FORMATS = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav", "x-m4a": "m4a", "mp4": "m4a"}
+
+
+def to_wire_parts(content: Iterable[Any]) -> list[Part]:
+    """The parts of a message's content. Raises `ConfigurationError` for a part that GeekAI has no form for."""
+    parts = []
+    for item in content:
+        if isinstance(item, str):
+            parts.append({"type": "text", "text": item})
+            continue
+        kind = item.get("type") or next((key for key in item if key in _CONVERTERS), None)
+        if kind in NOT_SENT:
+            continue
+        convert = _CONVERTERS.get(kind)
+        if convert is None:
+            raise ConfigurationError(
+                f"a content part of type {kind!r} cannot be sent to GeekAI; known are {', '.join(sorted(_CONVERTERS))}"
+            )
+        parts.append(convert(item))
+    return parts
+
+
+def _text(part: Part) -> Part:
+    return {"type": "text", "text": part.get("text") or ""}
+
+
+def _as_is(part: Part) -> Part:
+    return {**part["value"]}
+
+
+def _wrapped(key: str) -> Callable[[Part], Part]:
+    """GeekAI's and OpenAI's own spelling; a bare URL is wrapped."""
+
+    def convert(part: Part) -> Part:
+        inner = part[key]
+        return {"type": key, key: {"url": inner} if isinstance(inner, str) else {**inner}}
+
+    return convert
+
+
+def _media(kind: str) -> Callable[[Part], Part]:
+    """An image or a video, in v1, v0 or Anthropic's spelling."""
+
+    def convert(part: Part) -> Part:
+        detail = part.get("detail") or (part.get("extras") or {}).get("detail")
+        return {
+            "type": f"{kind}_url",
+            f"{kind}_url": {"url": _location(part)[0], **({"detail": detail} if detail else {})},
+        }
+
+    return convert
+
+
+def _audio(part: Part) -> Part:
+    """Audio: GeekAI takes base64 or a URL in `data`, and the format beside it."""
+    url, mime = _location(part)
+    subtype = (mime or mimetypes.guess_type(url)[0] or "audio/wav").partition("/")[2].partition(";")[0]
+    data = url.partition(",")[2] if url.startswith("data:") else url
+    return {"type": "input_audio", "input_audio": {"data": data, "format": _AUDIO_FORMATS.get(subtype, subtype)}}
+
+
+def _file(part: Part) -> Part:
+    """A file by URL or as a data URI; one that is text is sent as text."""
+    inner = part.get("file")
+    if isinstance(inner, Mapping):  # OpenAI's
+        data = inner.get("file_data") or ""
+        guessed = mimetypes.guess_type(inner.get("filename") or "")[0] or "application/pdf"
+        part = {"url": data} if data.startswith(("data:", "http")) else {"base64": data, "mime_type": guessed}
+    source = _source(part)
+    v0 = source.get("source_type") == "text"  # which holds its text in `url`
+    if v0 or part.get("type") == "text-plain" or source.get("type") == "text":
+        if text := source.get("text") or source.get("data") or (v0 and source.get("url")):
+            return {"type": "text", "text": text}
+        part = {"mime_type": "text/plain", **part}
+    url, mime = _location(part)
+    mime = mime or mimetypes.guess_type(url.partition("?")[0])[0]
+    return {"type": "file_url", "file_url": {"url": url, **({"mime_type": mime} if mime else {})}}
+
+
+def _source(part: Part) -> Mapping[str, Any]:
+    """Where a part says what it holds: Anthropic's has an object for that."""
+    source = part.get("source")
+    return source if isinstance(source, Mapping) else part
+
+
+def _location(part: Part) -> tuple[str, str | None]:
+    """Where the bytes of a part are: a URL, or a data URI made of its base64; and its MIME type, if told."""
+    source = _source(part)
+    mime = source.get("mime_type") or source.get("media_type")
+    url = source.get("url")
+    if url:
+        if not mime and url.startswith("data:"):
+            mime = url[5:].partition(";")[0] or None
+        return url, mime
+    data = source.get("base64") or source.get("data")
+    kind = part.get("type", "file")
+    if not data:
+        raise ConfigurationError(f"a content part of type {kind!r} needs 'url' or 'base64'; GeekAI knows no file ids")
+    if not mime:
+        raise ConfigurationError(f"a content part of type {kind!r} with base64 data needs its 'mime_type'")
+    return f"data:{mime};base64,{data}", mime
+
+
+_CONVERTERS: dict[Any, Callable[[Part], Part]] = {
+    "text": _text,
+    "image_url": _wrapped("image_url"),
+    "video_url": _wrapped("video_url"),
+    "file_url": _wrapped("file_url"),
+    "input_audio": _wrapped("input_audio"),
+    "image": _media("image"),
+    "video": _media("video"),
+    "audio": _audio,
+    "file": _file,
+    "document": _file,
+    "text-plain": _file,
+    "non_standard": _as_is,
+}

@@ -1,0 +1,251 @@
+"""`ChatGeekAI`: GeekAI's chat models in LangChain."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from pydantic import BaseModel
+
+from geekai_core import ChatCompletion, GeekAIError
+from geekai_core.collected import Collected
+from geekai_core.models import supports_tools
+from geekai_core.options import call_fields, chat_body, option_fields
+from geekai_core.tokens import estimate, estimate_messages
+from langchain_geekai._chunks import Chunks
+from langchain_geekai._errors import langchain_errors
+from langchain_geekai._messages import Answered, to_wire_messages
+from langchain_geekai._model import GeekAIModel
+from langchain_geekai._structured import AnswerParser, Plan, plan_for, requests, schema_format, unfenced
+from langchain_geekai._tools import to_wire_tool, tool_fields
+
+_FRAMEWORK = frozenset({"ls_structured_output_format", "structured_output_format", "stream"})
+"""Keywords of a call that LangChain means for itself; they do not go to the server."""
+
+
+class ChatGeekAI(GeekAIModel):
+    """GeekAI (极客智坊): hundreds of chat models behind one key, with their search, sources and reasoning kept.
+
+    Setup:
+        `pip install "geekai[langchain]"`, and the key in `GEEKAI_API_KEY` or `api_key=`.
+
+    Fields: GeekAI's own are documented in `ChatOptions`, those of this client in `ClientOptions`, both with their
+    sources. Any field may be given per call or by `bind`; an unknown one is a `ConfigurationError` that names the
+    nearest. `extra_body` (or `model_kwargs`) is for what this package does not know.
+
+    Where an answer's parts are: text in `content`; `additional_kwargs` holds `reasoning_content`, `citations`,
+    `search_results`, `audio`, `refusal` and unknown fields of the message; `response_metadata` holds `model_name`,
+    `id`, `finish_reason`, `token_usage` (raw), `billed_units`, `logprobs` and unknown fields of the answer;
+    `usage_metadata` is standard; `content_blocks` shows it all in LangChain's standard blocks. They are the same
+    whether an answer was streamed or not.
+
+    Errors: each is GeekAI's and LangChain's at once, see `geekai_core.errors`. A pickled model carries its key: treat
+    it as a secret.
+    """
+
+    def _request(
+        self, messages: list[BaseMessage], stop: list[str] | None, kwargs: Mapping[str, Any], *, stream: bool = False
+    ) -> tuple[dict[str, Any], Plan | None]:
+        """The body of a request, and the plan for structured output, if any. Raises `ConfigurationError`."""
+        given = {name: value for name, value in kwargs.items() if name not in _FRAMEWORK}
+        plan: Plan | None = given.pop("structured_plan", None)
+        usage = given.pop("stream_usage", None)
+        effort = given.pop("reasoning_effort", self.reasoning_effort)
+        extra = {**self.model_kwargs, **given.pop("model_kwargs", {}), **(self.extra_body or {})}
+        fields = {"model": self.model, **option_fields(self), **call_fields(given)}
+        if stop is not None:
+            fields["stop"] = stop
+        if effort is not None:
+            thinking = fields.get("thinking") or {}
+            told = thinking.model_dump(exclude_none=True) if isinstance(thinking, BaseModel) else thinking
+            fields["thinking"] = {"reasoning_effort": effort, **told}
+            fields.setdefault("enable_thinking", True)
+        wire = to_wire_messages(messages, self.reasoning_history)
+        usage = self.stream_usage if usage is None else usage
+        return chat_body(wire, fields, stream=stream, stream_usage=usage, extra_body=extra), plan
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        with langchain_errors():
+            steps = requests(*self._request(messages, stop, kwargs))
+            body, client = next(steps), self._clients()[0]
+            while True:
+                try:
+                    if not body.get("background"):
+                        return _result(client.chat(body), body)
+                    task = client.submit(body)
+                    return _result(client.wait(task.id or "", timeout=self.total_timeout), body)
+                except GeekAIError as error:
+                    body = steps.send(error)
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        with langchain_errors():
+            steps = requests(*self._request(messages, stop, kwargs))
+            body, client = next(steps), self._clients()[1]
+            while True:
+                try:
+                    if not body.get("background"):
+                        return _result(await client.chat(body), body)
+                    task = await client.submit(body)
+                    return _result(await client.wait(task.id or "", timeout=self.total_timeout), body)
+                except GeekAIError as error:
+                    body = steps.send(error)
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        with langchain_errors():
+            steps = requests(*self._request(messages, stop, kwargs, stream=True))
+            body, client = next(steps), self._clients()[0]
+            while True:
+                chunks = Chunks(body, v1=self.output_version == "v1", bridged=run_manager is not None)
+                try:
+                    with client.stream(body) as stream:
+                        for delta in stream:
+                            if (chunk := chunks.add(delta)) is not None:
+                                if run_manager:
+                                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                                yield chunk
+                        yield chunks.end(stream.answer)
+                    return
+                except GeekAIError as error:
+                    if chunks.begun:
+                        raise
+                    body = steps.send(error)
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        with langchain_errors():
+            steps = requests(*self._request(messages, stop, kwargs, stream=True))
+            body, client = next(steps), self._clients()[1]
+            while True:
+                chunks = Chunks(body, v1=self.output_version == "v1", bridged=run_manager is not None)
+                try:
+                    async with client.stream(body) as stream:
+                        async for delta in stream:
+                            if (chunk := chunks.add(delta)) is not None:
+                                if run_manager:
+                                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                                yield chunk
+                        yield chunks.end(stream.answer)
+                    return
+                except GeekAIError as error:
+                    if chunks.begun:
+                        raise
+                    body = steps.send(error)
+
+    def _streaming_disabled(self, **kwargs: Any) -> bool:
+        """A background task cannot stream: what LangChain would stream by itself is then asked for whole."""
+        background = kwargs.get("background", self.background)
+        return super()._streaming_disabled(**kwargs) or bool(background and not kwargs.get("stream"))
+
+    def _combine_llm_outputs(self, outputs: list[dict[str, Any] | None], /) -> dict[str, Any]:
+        told = [output for output in outputs if output]
+        total = Collected()
+        for output in told:
+            total.add({"usage": output.get("token_usage")})
+        named = {"model_name": told[0].get("model_name")} if told else {}
+        return {"token_usage": total.usage, **named}
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | Any],
+        *,
+        tool_choice: dict[str, Any] | str | bool | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        response_format: Any = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Offer tools: LangChain tools, functions, pydantic classes, TypedDicts, schemas, `{"type": "web_search"}`.
+
+        `tool_choice`: True, "any" or "required"; "auto"; "none"; a tool's name; or a dict. `response_format`: in
+        wire form, or a class or schema. An empty list sends no tools. Raises `ConfigurationError` for a choice that is
+        no tool.
+        """
+        with langchain_errors():
+            fields = tool_fields(tools, tool_choice, strict=strict, parallel=parallel_tool_calls)
+            if response_format is not None:
+                fields |= schema_format(response_format, strict)
+        if "tools" in fields and not supports_tools(self.model) and not (self.profile or {}).get("tool_calling"):
+            warnings.warn(f"{self.model} is known to have no function calling; its tools are sent anyway", stacklevel=2)
+        return self.bind(**fields, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: Any = None,
+        *,
+        method: str | None = "json_schema",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        tools: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Ask for an object: an instance of a pydantic class (v2 or v1), or a dict for TypedDicts and JSON schemas.
+
+        `method`: `json_schema`, `function_calling` or `json_mode`. Where a model refuses one, the next is tried.
+        `include_raw`: a dict with `raw`, `parsed` and `parsing_error`. `tools`: offered beside. A stream yields growing
+        objects. Raises `ConfigurationError`, and, when the answer does not fit, `OutputParserException`.
+        """
+        with langchain_errors():
+            plan = plan_for(schema, method, strict=strict, supports_tools=supports_tools(self.model))
+            fields = tool_fields(tools or ())
+        told = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
+        model = self.bind(structured_plan=plan, ls_structured_output_format=told, **fields, **kwargs)
+        parser = AnswerParser(form=schema, rung=plan["rungs"][0])
+        if not include_raw:
+            return model | parser
+        parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
+        broken = RunnablePassthrough.assign(parsed=lambda _: None)
+        return RunnableMap(raw=model) | parsed.with_fallbacks([broken], exception_key="parsing_error")
+
+    def get_num_tokens(self, text: str) -> int:
+        """About how many tokens a text has: an offline estimate that knows Chinese, or `custom_get_token_ids`."""
+        return estimate(text) if self.custom_get_token_ids is None else super().get_num_tokens(text)
+
+    def get_num_tokens_from_messages(self, messages: list[BaseMessage], tools: Sequence[Any] | None = None) -> int:
+        """About how many tokens messages and tools have as they would be sent."""
+        if self.custom_get_token_ids is not None:
+            return super().get_num_tokens_from_messages(messages)
+        wire = to_wire_messages(messages, self.reasoning_history)
+        return estimate_messages(wire, [to_wire_tool(tool) for tool in tools or ()])
+
+
+def _result(answer: ChatCompletion, body: Mapping[str, Any]) -> ChatResult:
+    """All the answers of one request."""
+    generations = []
+    for at in range(max(len(answer.choices), 1)):
+        told = Answered(answer, at)
+        told.content = unfenced(told.content, body)
+        info = {key: value for key, value in told.response_metadata.items() if key in ("finish_reason", "logprobs")}
+        generations.append(ChatGeneration(message=told.message(), generation_info=info))
+    metadata = generations[0].message.response_metadata
+    named = {key: metadata[key] for key in ("token_usage", "model_name") if key in metadata}
+    return ChatResult(generations=generations, llm_output=named)

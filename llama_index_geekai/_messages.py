@@ -1,0 +1,155 @@
+"""LlamaIndex's messages to GeekAI's, and an answer's message back. Pure, but for local files that blocks name."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    CitationBlock,
+    ContentBlock,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+)
+
+from geekai_core import ChatCompletion, Message
+from geekai_core.citations import sources
+from geekai_core.options import ReasoningHistory
+from geekai_core.wire import FunctionCall
+from llama_index_geekai._blocks import from_wire_audio, from_wire_images, to_wire_content
+from llama_index_geekai._cheap import build
+from llama_index_geekai._tools import WireToolCall, alias, tool_call_blocks
+
+_ROLES = {"chatbot": "assistant", "model": "assistant", "function": "tool", "developer": "system"}
+
+
+@dataclass
+class Reading:
+    """How the answer to one request is read.
+
+    `names`: tools that travelled under another name. `one_call`: the request allowed one tool call. `audio_format`: as
+    asked for. `citation_blocks`: add a `CitationBlock` for each source.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    one_call: bool = False
+    audio_format: str | None = None
+    citation_blocks: bool = False
+
+
+def to_wire_messages(messages: Sequence[ChatMessage], reasoning_history: ReasoningHistory) -> list[dict[str, Any]]:
+    """The messages in wire form. Nothing of the caller's is changed.
+
+    Raises `ConfigurationError` for a block that cannot be sent.
+    """
+    running = max((at for at, message in enumerate(messages) if message.role == MessageRole.USER), default=-1)
+    wire = []
+    for at, message in enumerate(messages):
+        echoed = reasoning_history == "all" or (reasoning_history == "current" and at > running)
+        wire.append(_to_wire_message(message, echoed))
+    return wire
+
+
+def _to_wire_message(message: ChatMessage, echoed: bool) -> dict[str, Any]:
+    """One message. `echoed`: its reasoning goes back to the server."""
+    role = _ROLES.get(message.role.value, message.role.value)
+    extra = message.additional_kwargs
+    blocks: Sequence[Any] = message.blocks
+    wire: dict[str, Any] = {"role": role}
+    speech = extra.get("audio")
+    if role == "assistant" and isinstance(speech, Mapping) and speech.get("id") and _is_kept(speech):
+        wire["audio"] = {"id": speech["id"]}
+        blocks = [block for block in blocks if block.block_type != "audio"]
+    wire["content"] = to_wire_content(blocks)
+    if isinstance(extra.get("name"), str):
+        wire["name"] = extra["name"]
+    if role == "tool":
+        wire["tool_call_id"] = extra.get("tool_call_id") or ""
+    if role == "assistant":
+        calls = [_to_wire_call(block) for block in tool_call_blocks(message)]
+        if calls:
+            wire["tool_calls"] = calls
+            wire["content"] = wire["content"] or None
+        thoughts = "\n".join(block.content or "" for block in blocks if isinstance(block, ThinkingBlock))
+        if thoughts and echoed:
+            wire["reasoning_content"] = thoughts
+    return wire
+
+
+def _is_kept(speech: Mapping[str, Any]) -> bool:
+    """Whether the server still has the speech that it once gave; it refuses an id whose time is over."""
+    until = speech.get("expires_at")
+    return not isinstance(until, (int, float)) or until > time.time()
+
+
+def _to_wire_call(block: ToolCallBlock) -> dict[str, Any]:
+    arguments = block.tool_kwargs
+    if not isinstance(arguments, str):
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    function = {"name": alias(block.tool_name), "arguments": arguments or "{}"}
+    return {"id": block.tool_call_id or "", "type": "function", "function": function}
+
+
+def from_wire_message(message: Message, reading: Reading, reasoning_tokens: int | None = None) -> ChatMessage:
+    """An answer's message: thoughts, text, images, speech, tool calls as blocks, the rest in `additional_kwargs`."""
+    blocks: list[ContentBlock] = []
+    extra = dict(message.model_extra or {})
+    if message.reasoning_content:
+        blocks.append(build(ThinkingBlock, content=message.reasoning_content, num_tokens=reasoning_tokens))
+    text = message.content or (message.audio and message.audio.transcript)
+    if text:
+        blocks.append(build(TextBlock, text=text))
+    if "images" in extra:  # LlamaIndex takes that name for its own
+        extra["output_images"] = extra.pop("images")
+    blocks += [*from_wire_images(extra.get("content_parts")), *from_wire_images(extra.get("output_images"))]
+    if message.audio is not None:
+        extra["audio"] = message.audio.model_dump(exclude_unset=True)
+        blocks += from_wire_audio(message.audio.data, reading.audio_format)
+    if message.refusal:
+        extra["refusal"] = message.refusal
+    calls = [from_wire_call(call, reading) for call in message.tool_calls or ()]
+    if calls:
+        calls = calls[:1] if reading.one_call else calls
+        extra["tool_calls"] = calls
+        blocks += [call_block(call) for call in calls]
+    return build(ChatMessage, role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=extra)
+
+
+def from_wire_call(call: Any, reading: Reading) -> WireToolCall:
+    """A tool call under the tool's own name."""
+    function = call.function or FunctionCall()
+    name = function.name or ""
+    return wire_call(call.id or "", reading.names.get(name, name), function.arguments or "")
+
+
+def wire_call(id: str, name: str, arguments: str) -> WireToolCall:
+    """A tool call from its parts."""
+    function = build(FunctionCall, name=name, arguments=arguments)
+    return build(WireToolCall, id=id, type="function", function=function)
+
+
+def call_block(call: WireToolCall) -> ToolCallBlock:
+    """The same call as a block; its arguments stay the text that the model wrote."""
+    function = call.function or FunctionCall()
+    return build(
+        ToolCallBlock, tool_call_id=call.id, tool_name=function.name or "", tool_kwargs=function.arguments or {}
+    )
+
+
+def citation_blocks(answer: ChatCompletion) -> list[CitationBlock]:
+    """A block for each source of an answer; other integrations raise on one that they find in a memory."""
+    return [
+        CitationBlock(
+            cited_content=TextBlock(text=source.content or source.url or source.title or ""),
+            source=source.url or "",
+            title=source.title or source.url or "",
+            additional_location_info={"index": source.number},
+        )
+        for source in sources(answer.citations, answer.search_results)
+    ]

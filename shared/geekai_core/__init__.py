@@ -1,0 +1,75 @@
+"""GeekAI's client core: httpx and pydantic, no framework.
+
+Importing it does no I/O, reads no key and opens no client; httpx is loaded with the first request.
+"""
+
+from geekai_core._tool_calls import ToolCallPiece
+from geekai_core._version import __version__
+from geekai_core.client import AsyncClient, AsyncStream, Client, Stream
+from geekai_core.config import MAINLAND, OVERSEAS, Config, configure
+from geekai_core.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ContextOverflowError,
+    GeekAIError,
+    InsufficientBalanceError,
+    InvalidResponseError,
+    NotFoundError,
+    PartialBatchError,
+    PermissionDeniedError,
+    RateLimitError,
+    RequestError,
+    RequestTooLargeError,
+    ServerError,
+    StreamInterruptedError,
+    TaskFailedError,
+)
+from geekai_core.options import ChatOptions, ClientOptions, SearchConfig, Thinking
+from geekai_core.stream import Delta
+from geekai_core.wire import ChatCompletion, ChatRequest, Message, ToolCall, Usage
+
+__all__ = [
+    "MAINLAND",
+    "OVERSEAS",
+    "APIConnectionError",
+    "APIStatusError",
+    "APITimeoutError",
+    "AsyncClient",
+    "AsyncStream",
+    "AuthenticationError",
+    "BadRequestError",
+    "ChatCompletion",
+    "ChatOptions",
+    "ChatRequest",
+    "Client",
+    "ClientOptions",
+    "Config",
+    "ConfigurationError",
+    "ContextOverflowError",
+    "Delta",
+    "GeekAIError",
+    "InsufficientBalanceError",
+    "InvalidResponseError",
+    "Message",
+    "NotFoundError",
+    "PartialBatchError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "RequestError",
+    "RequestTooLargeError",
+    "SearchConfig",
+    "ServerError",
+    "Stream",
+    "StreamInterruptedError",
+    "TaskFailedError",
+    "Thinking",
+    "ToolCall",
+    "ToolCallPiece",
+    "Usage",
+    "__version__",
+    "configure",
+]

@@ -1,0 +1,272 @@
+"""One request, decided: send, judge, wait, send again. Generators that do no I/O.
+
+Each yields `Send`, `Read` or `Sleep` and is sent what came of it, or thrown what went wrong; a client drives them in a
+few lines, sync or async (httpx's `auth_flow` is the model). Every retry of this package is decided here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from geekai_core._answers import Context
+from geekai_core._faults import judge
+from geekai_core.errors import APIStatusError, APITimeoutError, RequestError, redact, request_id, status_error
+
+logger = logging.getLogger("geekai_core")
+
+RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 529})
+BACKOFF_FIRST = 0.5
+BACKOFF_MOST = 8.0
+RETRY_AFTER_MOST = 60.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, ready to be sent. `body` is JSON bytes. `secret` is the key, for blotting out, never shown."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    params: Mapping[str, Any]
+    timeouts: Mapping[str, float | None]
+    max_retries: int
+    total_timeout: float | None
+    stream_chunk_timeout: float | None
+    max_response_bytes: int
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Call({self.method} {self.url})"
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send the request (again); answer with a `Head`.
+
+    `timeouts` are httpx's four, in seconds; `body_read` takes the place of `read` once the head of the answer is there.
+    """
+
+    timeouts: dict[str, float | None]
+    body_read: float | None
+
+
+@dataclass(frozen=True)
+class Head:
+    """The beginning of an answer; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+def head(status: int, headers: Mapping[str, str]) -> Head:
+    """A `Head` of httpx's status and headers."""
+    return Head(status, {name.lower(): value for name, value in headers.items()})
+
+
+@dataclass(frozen=True)
+class Read:
+    """Read the next bytes of the answer; answer with them, or with None at its end.
+
+    `limit`: seconds, where the transport's own limit may be another.
+    """
+
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Wait."""
+
+    seconds: float
+
+
+Action = Send | Read | Sleep
+Exchange = Generator[Action, Any, "Reply"]
+
+
+class Deadline:
+    """When `total_timeout` runs out, if there is one. `at` is a time of its clock."""
+
+    __slots__ = ("_clock", "_seconds", "at")
+
+    def __init__(self, seconds: float | None, clock: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self.at = float("inf") if seconds is None else clock() + seconds
+
+    def left(self) -> float:
+        """Seconds; infinite without a deadline."""
+        return self.at - self._clock()
+
+    def shorten(self, limit: float | None) -> float | None:
+        """`limit`, or what is left."""
+        return limit if self._seconds is None else least(limit, max(self.left(), 0.001))
+
+    def error(self) -> APITimeoutError:
+        """The error for having passed it."""
+        return timeout_error("total_timeout", self._seconds)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a call came to: a good answer's context, and its body, or the first bytes of its stream."""
+
+    context: Context
+    content: bytes
+    retry_count: int
+    deadline: Deadline
+
+
+def exchange(call: Call, *, stream: bool = False, clock: Callable[[], float] = time.monotonic) -> Exchange:
+    """Send `call` until it is answered or given up.
+
+    Returns the whole body, or, for a stream, the first bytes of it: until those came, a failure is retried like any
+    other; after them, nothing is. Raises the errors of the tree.
+    """
+    deadline = Deadline(call.total_timeout, clock)
+    attempt = 0
+    while True:
+        started = clock()
+        try:
+            context, content = yield from _attempt(call, stream, deadline)
+        except RequestError as error:
+            error.retry_count = attempt
+            _log(call, attempt, clock() - started, error=error)
+            wait = _wait(error, attempt, call.max_retries)
+            if wait is None or deadline.left() <= wait:
+                raise
+            attempt += 1
+        else:
+            _log(call, attempt, clock() - started, context=context)
+            return Reply(context, content, attempt, deadline)
+        yield Sleep(wait)
+
+
+def _attempt(call: Call, stream: bool, deadline: Deadline) -> Generator[Action, Any, tuple[Context, bytes]]:
+    timeouts = {name: deadline.shorten(limit) for name, limit in call.timeouts.items()}
+    send = Send(timeouts, least(timeouts["read"], call.stream_chunk_timeout) if stream else timeouts["read"])
+    try:
+        answered: Head = yield send
+    except Exception as exc:
+        raise _timed(judge(exc, timeouts, call.url), deadline) from exc
+    headers = {name: redact(value, call.secret) for name, value in answered.headers.items()}
+    context = Context(answered.status, headers, call.secret, call.max_response_bytes)
+    if not 200 <= answered.status < 300:
+        with contextlib.suppress(RequestError):  # the status says enough
+            content = b""
+            content = yield from _body(call, context, send, deadline, stream=False)
+        raise status_error(answered.status, headers, content, secret=call.secret, hint=_redirect_hint(context))
+    content = yield from _body(call, context, send, deadline, stream)
+    if stream and not content:
+        raise context.unreadable("an empty answer", b"")
+    return context, content
+
+
+def _body(call: Call, context: Context, send: Send, deadline: Deadline, stream: bool) -> Generator[Action, Any, bytes]:
+    """The whole body, or the first bytes of a stream."""
+    parts: list[bytes] = []
+    size = 0
+    while not (stream and parts):
+        try:
+            data: bytes | None = yield Read(send.body_read if stream else None)
+        except Exception as exc:
+            error = judge(exc, send.timeouts, call.url, in_body=not stream)
+            if isinstance(error, APITimeoutError) and send.body_read != send.timeouts["read"]:
+                error = timeout_error("stream_chunk_timeout", send.body_read)
+            raise _timed(error, deadline) from exc
+        if data is None:
+            break
+        parts.append(data)
+        size += len(data)
+        if size > call.max_response_bytes:
+            raise context.too_large()
+        if deadline.left() <= 0:
+            raise deadline.error()
+    return b"".join(parts)
+
+
+def least(limit: float | None, other: float | None) -> float | None:
+    """The shorter of two limits; None is no limit."""
+    return min((value for value in (limit, other) if value is not None), default=None)
+
+
+def _redirect_hint(context: Context) -> str | None:
+    target = context.headers.get("location") if 300 <= context.status < 400 else None
+    return f"a redirect to {target}, not followed so that the key stays here: check the base URL" if target else None
+
+
+def timeout_error(limit: str, seconds: float | None) -> APITimeoutError:
+    """The error for one of our own limits, within a stream or over a whole call."""
+    what = "the call was not done within" if limit == "total_timeout" else "the stream was silent for"
+    return APITimeoutError(f"{limit}: {what} {seconds:g} s", limit=limit, seconds=seconds)
+
+
+def _timed(error: RequestError, deadline: Deadline) -> RequestError:
+    """The error, or the deadline's when that is what cut a limit short."""
+    return deadline.error() if isinstance(error, APITimeoutError) and deadline.left() <= 0.002 else error
+
+
+def _wait(error: RequestError, attempt: int, max_retries: int) -> float | None:
+    """Seconds until the next attempt, or None: give up."""
+    if attempt >= max_retries:
+        return None
+    if isinstance(error, APIStatusError):
+        if error.status_code not in RETRIED_STATUSES:
+            return None
+        after = retry_after(error.headers.get("retry-after"), time.time())
+        return after if after is not None else backoff(attempt)
+    return backoff(attempt) if error.passing else None
+
+
+def backoff(attempt: int, draw: Callable[[], float] = random.random) -> float:
+    """Seconds before retry number `attempt`: full jitter under half a second, doubling up to eight.
+
+    >>> backoff(2, draw=lambda: 0.5)
+    1.0
+    """
+    return float(draw() * min(BACKOFF_MOST, BACKOFF_FIRST * 2**attempt))
+
+
+def retry_after(value: str | None, now: float) -> float | None:
+    """Seconds that a `Retry-After` header asks for: a number or a date, at most sixty; None where it says nothing.
+
+    >>> retry_after("7", now=0), retry_after("86400", now=0), retry_after("-1", now=0), retry_after("soon", now=0)
+    (7.0, 60.0, None, None)
+    """
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - now
+        except (ValueError, TypeError, OverflowError):
+            return None
+        seconds = max(seconds, 0.0)
+    if not seconds >= 0:
+        return None
+    return min(seconds, RETRY_AFTER_MOST)
+
+
+def _log(
+    call: Call, attempt: int, seconds: float, *, context: Context | None = None, error: RequestError | None = None
+) -> None:
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    if context is not None:
+        outcome, rid = str(context.status), request_id(context.headers)
+    else:
+        outcome = f"{type(error).__name__} {getattr(error, 'status_code', '')}".strip()
+        rid = error.request_id if error else None
+    logger.debug(
+        "%s %s: %s in %.0f ms, attempt %d, request id %s",
+        call.method, call.url, outcome, seconds * 1000, attempt + 1, rid,
+    )  # fmt: skip

@@ -1,0 +1,65 @@
+"""What went wrong on the way, judged by the transport's own exception. Pure; knows httpx's names and aiohttp's.
+
+The aiohttp transport reports a refused connection, DNS and resets as `ConnectTimeout`; what it was stands in
+`__cause__`, which is therefore looked at by name, so that aiohttp need not be installed.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from geekai_core.errors import APIConnectionError, APITimeoutError, InvalidResponseError, RequestError
+
+_TIMEOUTS = {
+    "ConnectTimeout": "connect",
+    "PoolTimeout": "pool",
+    "ReadTimeout": "read",
+    "WriteTimeout": "write",
+    "TimeoutError": "read",  # our own limit on a read
+}
+_PASSING = {"NetworkError", "RemoteProtocolError", "TimeoutException", "ClientError", "OSError"}
+"""The transports' base classes of what may be gone the next time."""
+
+
+def judge(exc: Exception, timeouts: Mapping[str, float | None], url: str, *, in_body: bool = False) -> RequestError:
+    """The error that a transport's exception stands for; `passing` where sending the request again may mend it.
+
+    `in_body`: the answer had begun, so nothing may be sent again.
+    """
+    chain = _chain(exc)
+    names = [type(link).__name__ for link in chain]
+    where = urlsplit(url).netloc
+    words = str(exc) or names[0]
+    if any(isinstance(link, ssl.SSLError) and not isinstance(link, ssl.SSLEOFError) for link in chain):
+        return APIConnectionError(f"TLS with {where} failed: {words}")
+    if names[0] == "DecodingError":
+        return InvalidResponseError(f"{where} compressed its answer wrongly: {words}")
+    if limit := _limit(names):
+        seconds = timeouts.get(limit)
+        size = f"{seconds:g} s" if seconds is not None else "the transport's own limit"
+        message = f"{limit} timeout: {where} did not do it within {size}"
+        return APITimeoutError(message, limit=limit, seconds=seconds, passing=limit in ("connect", "pool"))
+    verb = "broke off its answer" if in_body else "could not be reached"
+    passing = not in_body and any(base.__name__ in _PASSING for base in type(exc).__mro__)
+    return APIConnectionError(f"{where} {verb}: {words}", passing=passing)
+
+
+def _limit(names: list[str]) -> str | None:
+    """Which of httpx's limits ran out, if one did."""
+    if names[0] == "ConnectTimeout" and any("Timeout" not in name for name in names[1:2]):
+        return None
+    return _TIMEOUTS.get(names[0])
+
+
+def _chain(exc: BaseException | None) -> list[BaseException]:
+    """An exception and its causes; not its context, which may be an error that the caller is handling.
+
+    httpcore's pool raises `from None`, but its exceptions hold their cause as an argument.
+    """
+    chain = []
+    while exc is not None:
+        chain.append(exc)
+        exc = exc.__cause__ or next((arg for arg in exc.args if isinstance(arg, BaseException)), None)
+    return chain

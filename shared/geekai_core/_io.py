@@ -1,0 +1,307 @@
+"""The waiting under both clients: performs what `_exchange` decides, over httpx. Sync and async side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from geekai_core._answers import StreamReader
+from geekai_core._exchange import Action, Call, Exchange, Read, Reply, Send, exchange, head
+from geekai_core._silence import Silence
+from geekai_core.config import Config
+from geekai_core.errors import RequestError
+from geekai_core.stream import Delta
+
+if TYPE_CHECKING:
+    import httpx
+
+SETTLE = 0.05
+"""Seconds that the end of a body may take to follow `[DONE]`; a connection whose body has ended is used again."""
+
+LARGE = 2**16
+"""Bytes of a request that fit into the buffers on the way, so that writing them cannot block."""
+
+READ = Read()
+
+
+def _request(http: httpx.Client | httpx.AsyncClient, call: Call, send: Send, content: Any) -> httpx.Request:
+    return http.build_request(
+        call.method,
+        call.url,
+        headers={**call.headers, "Content-Length": str(len(call.body))} if call.body else call.headers,
+        content=content,
+        params=call.params or None,
+        extensions={"timeout": dict(send.timeouts)},
+    )
+
+
+class Line:
+    """One call's way over the network: one response at a time."""
+
+    def __init__(self, http: httpx.Client, call: Call) -> None:
+        self._http = http
+        self._call = call
+        self._response: httpx.Response | None = None
+        self._chunks: Iterator[bytes] = iter(())
+
+    def perform(self, action: Action) -> Any:
+        """Do what an exchange asks for; what httpx raises goes to the exchange."""
+        if isinstance(action, Read):
+            return next(self._chunks, None)
+        self.close()
+        if isinstance(action, Send):
+            request = _request(self._http, self._call, action, self._call.body)
+            response = self._response = self._http.send(request, stream=True, follow_redirects=False)
+            # httpcore looks at the limits again when the body begins.
+            request.extensions["timeout"]["read"] = action.body_read
+            self._chunks = response.iter_bytes()
+            return head(response.status_code, response.headers)
+        time.sleep(action.seconds)
+        return None
+
+    def settle(self) -> None:
+        """Wait a moment for the end of the body, so that the connection can be used again."""
+        assert self._response is not None
+        stream = self._response.extensions["network_stream"]
+        read = stream.read  # httpcore has fixed the limit of its reads by now
+        stream.read = lambda size, timeout=None: read(size, SETTLE)
+        try:
+            next(self._chunks, None)
+        finally:
+            del stream.read
+
+    def close(self) -> None:
+        """Close the response; the connection goes with it unless the body has ended."""
+        if self._response is not None:
+            self._response.close()
+
+
+def drive(steps: Exchange, line: Line) -> Reply:
+    """Perform an exchange to its end. The response stays open for a stream, and is closed when this raises."""
+    try:
+        action = next(steps)
+        while True:
+            try:
+                outcome = line.perform(action)
+            except Exception as exc:
+                action = steps.throw(exc)
+            else:
+                action = steps.send(outcome)
+    except StopIteration as stop:
+        reply: Reply = stop.value
+        return reply
+    except BaseException:
+        line.close()
+        raise
+
+
+class OpenStream:
+    """An open stream. `deltas` runs once; leaving it, or forgetting it, closes the connection."""
+
+    def __init__(self, http: httpx.Client, call: Call, config: Config) -> None:
+        self._line = Line(http, call)
+        self.reply = drive(exchange(call, stream=True), self._line)
+        self.reader = StreamReader(self.reply.context, **config.reading())
+        self.deltas = _deltas(self._line, self.reply, self.reader, Silence(call, self.reply.deadline))
+
+    def close(self) -> None:
+        """Close the connection, unless the body has ended."""
+        self._line.close()
+
+
+def _deltas(line: Line, reply: Reply, reader: StreamReader, silence: Silence) -> Iterator[Delta]:
+    data: bytes | None = reply.content
+    try:
+        while data is not None:
+            yield from reader.feed(data)
+            if reader.done:
+                break
+            silence.heard(reader)
+            try:
+                data = line.perform(READ)
+            except Exception as exc:
+                if reader.complete:
+                    break
+                raise silence.fault(exc, reader) from exc
+        yield from reader.end()
+        with contextlib.suppress(Exception):  # the answer is whole; at most the connection is lost
+            line.settle()
+    except RequestError as error:
+        reader.blame(error, reply.retry_count)
+        raise
+    finally:
+        line.close()
+
+
+async def _pieces(body: bytes) -> AsyncIterator[bytes]:
+    """A large body, as aiohttp asks for it: at once it would block the event loop."""
+    for start in range(0, len(body), LARGE):
+        yield body[start : start + LARGE]
+
+
+async def _written(
+    sending: Coroutine[Any, Any, httpx.Response], timeouts: Mapping[str, float | None]
+) -> httpx.Response:
+    """Limit the sending of a large body: aiohttp has no limit on writing, and starts the one on reading after it."""
+    limits = [timeouts[name] for name in ("connect", "write", "read")]
+    try:
+        return await asyncio.wait_for(sending, None if None in limits else sum(limit or 0.0 for limit in limits))
+    except asyncio.TimeoutError as exc:
+        raise WriteTimeout from exc
+
+
+class WriteTimeout(Exception):  # noqa: N818 - httpx's name, by which it is judged
+    """No httpx exception: an injected client may be of httpx2."""
+
+
+class AsyncLine:
+    """`Line`, awaiting."""
+
+    def __init__(self, http: httpx.AsyncClient, call: Call) -> None:
+        self._http = http
+        self._call = call
+        self._response: httpx.Response | None = None
+        self._chunks: AsyncIterator[bytes]
+
+    async def perform(self, action: Action) -> Any:
+        """Do what an exchange asks for; what httpx raises goes to the exchange."""
+        if isinstance(action, Read):
+            chunk = anext(self._chunks, None)
+            return await (chunk if action.limit is None else asyncio.wait_for(chunk, action.limit))
+        await self.close()
+        if isinstance(action, Send):
+            body = self._call.body or b""
+            request = _request(self._http, self._call, action, body if len(body) < LARGE else _pieces(body))
+            sending = self._http.send(request, stream=True, follow_redirects=False)
+            response = self._response = await (sending if len(body) < LARGE else _written(sending, action.timeouts))
+            request.extensions["timeout"]["read"] = action.body_read
+            self._chunks = response.aiter_bytes()
+            return head(response.status_code, response.headers)
+        return await asyncio.sleep(action.seconds)
+
+    async def close(self) -> None:
+        """Close the response; the connection goes with it unless the body has ended."""
+        if self._response is not None:
+            await self._response.aclose()
+
+
+async def drive_async(steps: Exchange, line: AsyncLine) -> Reply:
+    """`drive`, awaiting."""
+    try:
+        action = next(steps)
+        while True:
+            try:
+                outcome = await line.perform(action)
+            except Exception as exc:
+                action = steps.throw(exc)
+            else:
+                action = steps.send(outcome)
+    except StopIteration as stop:
+        reply: Reply = stop.value
+        return reply
+    except BaseException:
+        await line.close()
+        raise
+
+
+class Watchdog:
+    """Cancels a read that has been silent too long: one timer a stream, nothing per token.
+
+    The transports' own limits will not do: aiohttp's is fixed when the request is sent, and none knows a comment from
+    an event. `_fired` tells this cancellation from one that came from outside.
+    """
+
+    def __init__(self, silence: Silence) -> None:
+        self._silence = silence
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: asyncio.Task[Any] | None = None
+        self._fired = False
+
+    async def read(self, line: AsyncLine) -> Any:
+        """The next bytes of the line; raises TimeoutError when the silence lasted too long."""
+        task = self._waiting = asyncio.current_task()
+        if self._timer is None:
+            self._set()
+        try:
+            return await line.perform(READ)
+        except asyncio.CancelledError:
+            if not self._fired:
+                raise
+            if task is not None and hasattr(task, "uncancel") and task.uncancel() > 0:
+                raise  # cancelled from outside, too
+            raise TimeoutError from None
+        finally:
+            self._waiting = None
+
+    def _set(self) -> None:
+        left = self._silence.left()
+        if left != float("inf"):
+            self._timer = self._loop.call_later(max(left, 0.001), self._look)
+
+    def _look(self) -> None:
+        if self._waiting is not None and self._silence.left() <= 0:
+            self._fired = True
+            self._waiting.cancel()
+        else:
+            self._set()
+
+    def stop(self) -> None:
+        """No more looking."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class AsyncOpenStream:
+    """`OpenStream`, awaiting; made by `open_stream`."""
+
+    def __init__(self, line: AsyncLine, reply: Reply, call: Call, config: Config) -> None:
+        self._line = line
+        self.reply = reply
+        self.reader = StreamReader(reply.context, **config.reading())
+        self.deltas = _async_deltas(line, reply, self.reader, Silence(call, reply.deadline))
+
+    async def close(self) -> None:
+        """Close the connection, unless the body has ended."""
+        await self._line.close()
+        with contextlib.suppress(RuntimeError):  # another task is reading it, and will find it closed
+            await self.deltas.aclose()
+
+
+async def open_stream(http: httpx.AsyncClient, call: Call, config: Config) -> AsyncOpenStream:
+    """Send a streaming call; returns once its first bytes have come."""
+    line = AsyncLine(http, call)
+    return AsyncOpenStream(line, await drive_async(exchange(call, stream=True), line), call, config)
+
+
+async def _async_deltas(
+    line: AsyncLine, reply: Reply, reader: StreamReader, silence: Silence
+) -> AsyncGenerator[Delta, None]:
+    data: bytes | None = reply.content
+    watchdog = Watchdog(silence)
+    try:
+        while data is not None:
+            for delta in reader.feed(data):
+                yield delta
+            if reader.done:
+                break
+            silence.heard(reader)
+            try:
+                data = await watchdog.read(line)
+            except Exception as exc:
+                if reader.complete:
+                    break
+                raise silence.fault(exc, reader) from exc
+        for delta in reader.end():
+            yield delta
+        with contextlib.suppress(Exception):  # the answer is whole; at most the connection is lost
+            await line.perform(Read(SETTLE))
+    except RequestError as error:
+        reader.blame(error, reply.retry_count)
+        raise
+    finally:
+        watchdog.stop()
+        await line.close()

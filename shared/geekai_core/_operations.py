@@ -1,0 +1,281 @@
+"""What each method of the clients sends, and how its answer is read. Pure."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from urllib.parse import quote
+
+from pydantic_core import PydanticSerializationError, to_json
+
+from geekai_core._answers import Context, read_answer, read_chat, read_task
+from geekai_core._batches import Batch
+from geekai_core._exchange import Call, Reply, Sleep, least
+from geekai_core.errors import (
+    APITimeoutError,
+    ConfigurationError,
+    RequestError,
+    TaskFailedError,
+)
+from geekai_core.options import call_fields, chat_body, unknown_field
+from geekai_core.rerank import mapped_back, score
+from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, ModelInfo, ModelList, RerankList, SearchResultList
+
+if TYPE_CHECKING:
+    import httpx
+
+    from geekai_core.config import Config
+
+FIRST_LOOK, LAST_LOOK = 0.5, 10.0
+"""Seconds between two looks at a background task: the first pause, and the longest."""
+
+T = TypeVar("T")
+A = TypeVar("A", bound=Answer)
+
+
+@dataclass(frozen=True)
+class Operation(Generic[T]):
+    """One request: where it goes, what it holds, and how its answer is read."""
+
+    method: str
+    path: str
+    read: Callable[[bytes, Context], T]
+    body: Mapping[str, Any] | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    within: float | None = None
+    """Seconds that this request may take, where less than `total_timeout`."""
+
+
+Steps: TypeAlias = Generator[Operation[Any] | Sleep, Any, T]
+"""Several requests, decided: yields what to do next, is sent what came of it."""
+
+
+def call(config: Config, operation: Operation[Any], http: httpx.Client | httpx.AsyncClient) -> Call:
+    """An operation made ready to be sent with these settings through this httpx client."""
+    key = config.key()
+    return Call(
+        method=operation.method,
+        url=config.base_url + operation.path,
+        headers=config.headers(key),
+        body=None if operation.body is None else encoded(operation.body),
+        params={**config.default_query, **operation.params},
+        timeouts=_limits(config, http),
+        max_retries=config.max_retries,
+        total_timeout=least(config.total_timeout, operation.within),
+        stream_chunk_timeout=config.stream_chunk_timeout,
+        max_response_bytes=config.max_response_bytes,
+        secret=key,
+    )
+
+
+def _limits(config: Config, http: httpx.Client | httpx.AsyncClient) -> Mapping[str, float | None]:
+    """Our limits, unless none was set here and an injected client brings its own; httpx's default is 5 s each."""
+    own = http.timeout.as_dict()
+    if config.timeout is None and set(own.values()) not in ({5.0}, {None}):
+        return own
+    return config.timeouts()
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    """A body as JSON bytes, Chinese as it is. Raises `ConfigurationError` for what JSON cannot hold."""
+    try:
+        return to_json(body, inf_nan_mode="constants")
+    except (PydanticSerializationError, UnicodeError, ValueError, RecursionError) as exc:
+        raise ConfigurationError(f"the request cannot be written as JSON: {exc}") from None
+
+
+def read(operation: Operation[A], reply: Reply) -> A:
+    """The answer, told how it came."""
+    try:
+        return told(operation.read(reply.content, reply.context), reply)
+    except RequestError as error:
+        error.retry_count = reply.retry_count
+        raise
+
+
+def told(answer: A, reply: Reply) -> A:
+    """The answer, told how often it was asked for."""
+    answer._retry_count = reply.retry_count
+    return answer
+
+
+def request_body(config: Config, fields: Mapping[str, Any], *, stream: bool = False) -> dict[str, Any]:
+    """The body of a chat request from keywords. Raises `ConfigurationError` for a field that nothing knows."""
+    named = dict(fields)
+    messages = named.pop("messages", None)
+    if not isinstance(messages, list):
+        raise ConfigurationError("messages=[…] is needed: a list of {'role': …, 'content': …}")
+    return chat_body(messages, call_fields(named), stream=stream, stream_usage=config.stream_usage)
+
+
+def _post(config: Config, body: Mapping[str, Any]) -> Operation[ChatCompletion]:
+    return Operation("POST", "/chat/completions", functools.partial(read_chat, split_think=config.split_think), body)
+
+
+def chat(config: Config, body: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> Operation[ChatCompletion]:
+    """A whole chat answer."""
+    body = body if body is not None else request_body(config, fields)
+    if body.get("stream"):
+        raise ConfigurationError("a whole answer cannot have 'stream': true; use stream()")
+    return _post(config, body)
+
+
+def stream(config: Config, body: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> Operation[ChatCompletion]:
+    """A streamed chat answer; its reading is `StreamReader`'s."""
+    if body is None:
+        body = request_body(config, fields, stream=True)
+    elif not body.get("stream"):
+        raise ConfigurationError("a body for stream() must hold 'stream': true")
+    return _post(config, body)
+
+
+def submit(config: Config, body: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> Operation[ChatCompletion]:
+    """A background task."""
+    body = body if body is not None else request_body(config, fields)
+    if body.get("stream"):
+        raise ConfigurationError("a background task cannot stream; use one of the two")
+    return Operation("POST", "/chat/completions", _task_reader(config), {**body, "background": True})
+
+
+def fetch(config: Config, task_id: str, within: float | None = None) -> Operation[ChatCompletion]:
+    """The state of a background task."""
+    if not task_id:
+        raise ConfigurationError("a task id is needed: submit() returns it as .id")
+    return Operation("GET", f"/chat/{quote(task_id, safe='')}", _task_reader(config), within=within)
+
+
+def _task_reader(config: Config) -> Callable[[bytes, Context], ChatCompletion]:
+    return functools.partial(read_task, split_think=config.split_think)
+
+
+_FAILED = {"failed", "fail", "failure", "error", "cancelled", "canceled", "expired", "timeout", "rejected"}
+_DONE = {"succeed", "succeeded", "success", "completed", "complete", "done", "finished"}
+
+
+def is_done(task: ChatCompletion) -> bool:
+    """Whether a task has its answer. Raises `TaskFailedError` for one that never will.
+
+    Only `pending`, `running`, `succeed` and `failed` are documented, of image tasks: an unknown word means done when
+    there is an answer, and not yet when there is none.
+    """
+    status = (task.status or "").lower()
+    if status in _FAILED or (task.error and not task.choices):
+        error = task.error
+        words = error if isinstance(error, str) else (error.message if error else None)
+        raise TaskFailedError(
+            f"the task {task.id} ended as '{task.status}': {words or 'the server gave no reason'}",
+            task_id=task.id,
+            status=task.status,
+            code=None if isinstance(error, str) or error is None else error.code,
+            body=task.raw,
+            request_id=task.request_id,
+        )
+    return status in _DONE or bool(task.choices and task.choices[0].finish_reason)
+
+
+def waiting(
+    config: Config,
+    task_id: str,
+    timeout: float | None,
+    on_progress: Callable[[ChatCompletion], None] | None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Steps[ChatCompletion]:
+    """Look at a task until it is done: at once, then after half a second, growing by half up to ten.
+
+    Raises `APITimeoutError` once `timeout` seconds are over; the task goes on, and can be fetched later.
+    """
+    end = float("inf") if timeout is None else clock() + timeout
+    pause = FIRST_LOOK
+    while (left := end - clock()) > 0:
+        task: ChatCompletion = yield fetch(config, task_id, within=None if timeout is None else left)
+        if on_progress is not None:
+            on_progress(task)
+        if is_done(task):
+            return task
+        yield Sleep(max(min(pause, end - clock()), 0.0))
+        pause = min(pause * 1.5, LAST_LOOK)
+    raise APITimeoutError(
+        f"the task {task_id} was not done within {timeout:g} s; it goes on: fetch('{task_id}') finds it later",
+        limit="wait",
+        seconds=timeout,
+    )
+
+
+def models() -> Steps[list[ModelInfo]]:
+    """The pages of `/models`. How to ask for the next one is unknown: `page` is tried until it brings no new id."""
+    found: dict[str, ModelInfo] = {}
+    number = 1
+    while True:
+        params = {"page": number} if number > 1 else {}
+        page: ModelList = yield Operation("GET", "/models", functools.partial(read_answer, ModelList), params=params)
+        known = len(found)
+        found.update((model.id, model) for model in page.data if model.id not in found)
+        number += 1
+        if len(found) == known or (page.total is not None and len(found) >= page.total):
+            return list(found.values())
+
+
+def _fields(given: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+    fields = {}
+    for name, value in given.items():
+        if name not in known and name != "extra_body":
+            raise unknown_field(name, known)
+        if value is not None and name != "extra_body":
+            fields[name] = value
+    return {**fields, **(given.get("extra_body") or {})}
+
+
+def embed(input: Any, model: str, fields: Mapping[str, Any], batch_size: int | None) -> Batch[EmbeddingList]:
+    """Vectors, in the order of the input whatever order the server used."""
+    body = {"model": model, **_fields(fields, {"dimensions", "intent", "retries", "user"})}
+
+    def part(input: Any) -> Operation[EmbeddingList]:
+        read = functools.partial(_read_vectors, input if isinstance(input, list) else [input])
+        return Operation("POST", "/embeddings", read, {"input": input, **body})
+
+    return Batch(input, batch_size, part)
+
+
+def _read_vectors(input: list[Any], content: bytes, context: Context) -> EmbeddingList:
+    answer = read_answer(EmbeddingList, content, context)
+    places = [item.index or 0 for item in answer.data]
+    if len(set(places)) == len(places):
+        answer.data.sort(key=lambda item: item.index or 0)
+    elif any(places):
+        raise context.unreadable("two vectors have one index", content)
+    if len(answer.data) != len(input):
+        raise context.unreadable(f"{len(input)} inputs, but {len(answer.data)} vectors came back", content)
+    for place, item in enumerate(answer.data):
+        item.index = place
+    return answer
+
+
+def rerank(
+    query: str, documents: list[str], model: str, fields: Mapping[str, Any], batch_size: int | None
+) -> Batch[RerankList]:
+    """Scores, best first, each with the index of its document in the input."""
+    known = _fields(fields, {"top_n", "retries"})
+
+    def part(documents: list[str]) -> Operation[RerankList]:
+        def read(content: bytes, context: Context) -> RerankList:
+            answer = read_answer(RerankList, content, context)
+            answer.results = mapped_back(answer.results, documents)
+            return answer
+
+        body = {"model": model, "query": query, "documents": documents, **known}
+        return Operation("POST", "/rerank", read, body)
+
+    def best(results: list[Any]) -> list[Any]:
+        return sorted(results, key=score, reverse=True)[: known.get("top_n")]
+
+    return Batch(documents, batch_size, part, best)
+
+
+def web_search(prompt: str, fields: Mapping[str, Any]) -> Operation[SearchResultList]:
+    """A search of the web."""
+    known = {"model", "intent", "count", "recency_filter", "content_size", "domain_filter"}
+    body = {"model": "glm-search-std", "prompt": prompt, **_fields(fields, known)}
+    return Operation("POST", "/web_search", functools.partial(read_answer, SearchResultList), body)

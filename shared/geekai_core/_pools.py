@@ -1,0 +1,100 @@
+"""The httpx clients in use: one for a process, one for each event loop. Made when first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from geekai_core.config import Config
+
+if TYPE_CHECKING:
+    import httpx
+
+
+class Pool:
+    """The httpx client of one process."""
+
+    def __init__(self, config: Config, given: httpx.Client | None) -> None:
+        self._config = config
+        self.given = given
+        self._lock = threading.Lock()
+        self._made: httpx.Client | None = None
+        self._pid = os.getpid()
+
+    def client(self) -> httpx.Client:
+        """The client to use here and now: a forked child must not write into its parent's connections."""
+        if self.given is not None:
+            return self.given
+        if self._pid != os.getpid():
+            self.__init__(self._config, None)  # type: ignore[misc]
+        with self._lock:
+            if self._made is None:
+                from geekai_core._transport import new_client
+
+                self._made = new_client(self._config)
+            return self._made
+
+    def close(self) -> None:
+        """Close what was made here; a given client is its owner's to close."""
+        made, self._made = self._made, None
+        if made is not None:
+            made.close()
+
+    def __del__(self) -> None:
+        if self._pid == os.getpid():  # forgotten, as users of the frameworks do; a parent's connections are its own
+            with contextlib.suppress(Exception):  # at the interpreter's end much is gone
+                self.close()
+
+
+class LoopPool:
+    """The httpx clients of the event loops, one each, made when first needed and closed with their loop.
+
+    A client is held by an async generator, which `asyncio.run` closes at its end by itself; a weak dictionary would
+    leak, since a client keeps its loop alive. The generator knows nothing of this pool, so that a forgotten pool is
+    freed, and its clients closed, at once.
+    """
+
+    def __init__(self, config: Config, given: httpx.AsyncClient | None) -> None:
+        self._config = config
+        self.given = given
+        self._held: dict[tuple[int, asyncio.AbstractEventLoop], _Held] = {}
+
+    async def client(self) -> httpx.AsyncClient:
+        """The client of the running loop, and of this process: a forked child must not share its parent's."""
+        if self.given is not None:
+            return self.given
+        key = os.getpid(), asyncio.get_running_loop()
+        held = self._held.get(key)
+        if held is None or held.client.is_closed:
+            for stale in [other for other in list(self._held) if other[1].is_closed()]:
+                self._held.pop(stale, None)
+            holder = _hold(self._config)
+            held = self._held[key] = _Held(await anext(holder), holder)
+        return held.client
+
+    async def close(self) -> None:
+        """Close the running loop's client; the others go with their loops."""
+        held = self._held.get((os.getpid(), asyncio.get_running_loop()))
+        if held is not None:
+            await held.holder.aclose()
+
+
+@dataclass
+class _Held:
+    client: httpx.AsyncClient
+    holder: AsyncGenerator[httpx.AsyncClient, None]
+
+
+async def _hold(config: Config) -> AsyncGenerator[httpx.AsyncClient, None]:
+    from geekai_core._transport import new_async_client
+
+    client = new_async_client(config)
+    try:
+        yield client
+    finally:
+        await client.aclose()

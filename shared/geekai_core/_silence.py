@@ -1,0 +1,66 @@
+"""How long a stream may be silent, and what its failures are called. Pure but for the clock it is given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from geekai_core._answers import StreamReader
+from geekai_core._exchange import Call, Deadline, timeout_error
+from geekai_core._faults import judge
+from geekai_core.errors import APITimeoutError, RequestError
+
+
+class Silence:
+    """The limits of one open stream.
+
+    From event to event, `stream_chunk_timeout`: keep-alive comments are silence. Until the first event the read limit
+    in its place, for a model may think for minutes while comments come. Either is a limit from byte to byte, too. The
+    time that the caller takes between two reads is no silence.
+    """
+
+    __slots__ = ("_begun", "_byte", "_call", "_clock", "_deadline", "_event", "_started")
+
+    def __init__(self, call: Call, deadline: Deadline, clock: Callable[[], float] = time.monotonic) -> None:
+        self._call = call
+        self._deadline = deadline
+        self._clock = clock
+        self._started = self._event = self._byte = clock()
+        self._begun = False
+
+    def heard(self, reader: StreamReader) -> None:
+        """To be called after each read that was handed on; raises `APITimeoutError` when a limit has run out."""
+        self._byte = self._clock()
+        if reader.heard:
+            self._event = self._byte
+            self._begun = True
+        if self.left() <= 0:
+            raise self._error()
+
+    def left(self) -> float:
+        """Seconds until a limit runs out, should nothing be heard; infinite where there is no limit."""
+        return self._next()[0] - self._clock()
+
+    def _next(self) -> tuple[float, str, float | None]:
+        """The limit that runs out first: when, its name, its size."""
+        call, begun = self._call, self._begun
+        read, chunk = call.timeouts.get("read"), call.stream_chunk_timeout
+        found: tuple[float, str, float | None] = (float("inf"), "read", None)
+        if read is not None:
+            found = ((self._byte if begun else self._event) + read, "read", read)
+        if chunk is not None:
+            found = min(found, ((self._event if begun else self._byte) + chunk, "stream_chunk_timeout", chunk))
+        if call.total_timeout is not None:
+            found = min(found, (self._deadline.at, "total_timeout", call.total_timeout))
+        return found
+
+    def _error(self) -> APITimeoutError:
+        _, limit, seconds = self._next()
+        return timeout_error(limit, seconds)
+
+    def fault(self, exc: Exception, reader: StreamReader) -> RequestError:
+        """The error for a read that failed: a silence, or a stream cut short."""
+        error = judge(exc, self._call.timeouts, self._call.url, in_body=True)
+        if isinstance(error, APITimeoutError):
+            return self._error()
+        return reader.interrupted(error.message, self._clock() - self._started)

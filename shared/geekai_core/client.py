@@ -1,0 +1,328 @@
+"""`Client` and `AsyncClient`: all of GeekAI's chat API, sync and async.
+
+Thin twins: what is sent and how it is read stands in `_operations`, what happens on failure in `_exchange`, the
+waiting in `_io`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from geekai_core import _operations as ops
+from geekai_core._batches import Batch, L
+from geekai_core._exchange import Sleep, exchange
+from geekai_core._io import AsyncLine, AsyncOpenStream, Line, OpenStream, drive, drive_async, open_stream
+from geekai_core._pools import LoopPool, Pool
+from geekai_core.config import Config, configure
+from geekai_core.errors import ConfigurationError, GeekAIError
+from geekai_core.stream import Delta
+from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, ModelInfo, RerankList, SearchResultList
+
+if TYPE_CHECKING:
+    import httpx
+
+A = TypeVar("A", bound=Answer)
+T = TypeVar("T")
+Opened = TypeVar("Opened", OpenStream, AsyncOpenStream)
+Body = Mapping[str, Any]
+Progress = Callable[[ChatCompletion], None]
+
+
+class _Streaming(Generic[Opened]):
+    """What both kinds of stream share."""
+
+    _open: Opened | None = None
+
+    @property
+    def _opened(self) -> Opened:
+        if self._open is None:
+            raise ConfigurationError("a stream is opened by a with block: with client.stream(…) as stream")
+        return self._open
+
+    @property
+    def answer(self) -> ChatCompletion:
+        """The whole answer once the stream was read to its end; until then, what has arrived."""
+        return ops.told(self._opened.reader.answer(), self._opened.reply)
+
+
+class Stream(_Streaming[OpenStream]):
+    """A stream, opened by `with`: iterate it for its deltas, then take `answer`.
+
+    Leaving the block, by whatever way, closes the connection at once. Iterating raises every error of a whole answer,
+    and `StreamInterruptedError` for a stream that ended before its end. A second loop goes on where the first stopped.
+    """
+
+    def __init__(self, client: Client, operation: ops.Operation[ChatCompletion]) -> None:
+        self._client = client
+        self._operation = operation
+
+    def __enter__(self) -> Stream:
+        http, config = self._client._pool.client(), self._client.config
+        self._open = OpenStream(http, ops.call(config, self._operation, http), config)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._opened.close()
+
+    def __iter__(self) -> Iterator[Delta]:
+        return self._opened.deltas
+
+
+class Client:
+    """The synchronous client. Threads may share it; it pickles (with its key), copies, and survives a fork.
+
+    Keywords: `api_key` (else `GEEKAI_API_KEY`), `base_url` (else `GEEKAI_BASE_URL`, else GeekAI's mainland host),
+    and the settings of `ClientOptions`; or a ready `config`. `http_client`: an `httpx.Client` of your own, which you
+    close. Raises `ConfigurationError`.
+    """
+
+    def __init__(
+        self, config: Config | None = None, *, http_client: httpx.Client | None = None, **settings: Any
+    ) -> None:
+        self.config = config or configure(**settings)
+        self._pool = Pool(self.config, http_client)
+
+    def __repr__(self) -> str:
+        return f"Client(base_url={self.config.base_url!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Client, (self.config,)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Client:
+        return Client(self.config, http_client=self._pool.given)
+
+    def _run(self, operation: ops.Operation[A]) -> A:
+        http = self._pool.client()
+        call = ops.call(self.config, operation, http)
+        line = Line(http, call)
+        try:
+            reply = drive(exchange(call), line)
+        finally:
+            line.close()
+        return ops.read(operation, reply)
+
+    def _follow(self, steps: ops.Steps[T]) -> T:
+        answer = None
+        try:
+            while True:
+                step = steps.send(answer)
+                if isinstance(step, Sleep):
+                    time.sleep(step.seconds)
+                else:
+                    answer = self._run(step)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    def _batch(self, batch: Batch[L]) -> L:
+        for start, operation in batch.parts():
+            try:
+                batch.done[start] = self._run(operation)
+            except GeekAIError as error:
+                batch.failed(start, error)
+        return batch.answer()
+
+    def chat(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
+        """A whole answer. Give a ready wire body, or `model`, `messages` and the fields of `ChatOptions`."""
+        return self._run(ops.chat(self.config, body, fields))
+
+    def stream(self, body: Body | None = None, /, **fields: Any) -> Stream:
+        """`with client.stream(…) as s:` iterate `s` for deltas; `s.answer` is the whole. Arguments as for `chat`."""
+        return Stream(self, ops.stream(self.config, body, fields))
+
+    def submit(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
+        """Start a background task; its `id` is for `fetch` and `wait`. Arguments as for `chat`."""
+        return self._run(ops.submit(self.config, body, fields))
+
+    def fetch(self, task_id: str) -> ChatCompletion:
+        """The state of a background task. Results are kept for seven days (documented)."""
+        return self._run(ops.fetch(self.config, task_id))
+
+    def wait(
+        self, task_id: str, *, timeout: float | None = None, on_progress: Progress | None = None
+    ) -> ChatCompletion:
+        """Fetch a background task until it is done, telling `on_progress` each state.
+
+        `timeout`: seconds in all; by default none. Raises `TaskFailedError`, and `APITimeoutError` after `timeout`.
+        """
+        return self._follow(ops.waiting(self.config, task_id, timeout, on_progress))
+
+    def models(self) -> list[ModelInfo]:
+        """All models, page by page until one brings nothing new."""
+        return self._follow(ops.models())
+
+    def embed(self, input: Any, *, model: str, batch_size: int | None = None, **fields: Any) -> EmbeddingList:
+        """Vectors, in the order of `input`. Fields: `dimensions`, `intent`, `retries`, `user`, `extra_body`.
+
+        `batch_size`: at most this many inputs in one request; some vendors take ten (observed). Where some requests
+        fail, `PartialBatchError` carries the vectors of the others.
+        """
+        return self._batch(ops.embed(input, model, fields, batch_size))
+
+    def rerank(
+        self, query: str, documents: list[str], *, model: str, batch_size: int | None = None, **fields: Any
+    ) -> RerankList:
+        """Scores, best first, with `index` mapped back to the input's. Fields: `top_n`, `retries`, `extra_body`.
+
+        `batch_size`: as for `embed`, of documents.
+        """
+        return self._batch(ops.rerank(query, documents, model, fields, batch_size))
+
+    def web_search(self, prompt: str, **fields: Any) -> SearchResultList:
+        """A web search. Fields: `model`, `intent`, `count`, `recency_filter`, `content_size`, `domain_filter`."""
+        return self._run(ops.web_search(prompt, fields))
+
+    def close(self) -> None:
+        """Close the connections. A later call opens new ones."""
+        self._pool.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+class AsyncStream(_Streaming[AsyncOpenStream]):
+    """`Stream`, opened by `async with` and iterated by `async for`."""
+
+    def __init__(self, client: AsyncClient, operation: ops.Operation[ChatCompletion]) -> None:
+        self._client = client
+        self._operation = operation
+
+    async def __aenter__(self) -> AsyncStream:
+        http, config = await self._client._pool.client(), self._client.config
+        self._open = await open_stream(http, ops.call(config, self._operation, http), config)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self._opened.close()
+
+    def __aiter__(self) -> AsyncIterator[Delta]:
+        return self._opened.deltas
+
+
+class AsyncClient:
+    """`Client`, awaiting. One object serves any number of event loops, one after another or side by side.
+
+    Connections are made per loop and closed with it. `http_async_client`: an `httpx.AsyncClient` of your own.
+    """
+
+    def __init__(
+        self, config: Config | None = None, *, http_async_client: httpx.AsyncClient | None = None, **settings: Any
+    ) -> None:
+        self.config = config or configure(**settings)
+        self._pool = LoopPool(self.config, http_async_client)
+
+    def __repr__(self) -> str:
+        return f"AsyncClient(base_url={self.config.base_url!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return AsyncClient, (self.config,)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> AsyncClient:
+        return AsyncClient(self.config, http_async_client=self._pool.given)
+
+    async def _run(self, operation: ops.Operation[A]) -> A:
+        http = await self._pool.client()
+        call = ops.call(self.config, operation, http)
+        line = AsyncLine(http, call)
+        try:
+            reply = await drive_async(exchange(call), line)
+        finally:
+            await line.close()
+        return ops.read(operation, reply)
+
+    async def _follow(self, steps: ops.Steps[T]) -> T:
+        answer = None
+        try:
+            while True:
+                step = steps.send(answer)
+                if isinstance(step, Sleep):
+                    await asyncio.sleep(step.seconds)
+                else:
+                    answer = await self._run(step)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    async def _batch(self, batch: Batch[L], max_concurrency: int) -> L:
+        parts = batch.parts()
+
+        async def work() -> None:
+            for start, operation in parts:
+                try:
+                    batch.done[start] = await self._run(operation)
+                except GeekAIError as error:
+                    batch.failed(start, error)
+
+        await asyncio.gather(*(work() for _ in range(max(max_concurrency, 1))))
+        return batch.answer()
+
+    async def chat(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
+        """`Client.chat`, awaiting."""
+        return await self._run(ops.chat(self.config, body, fields))
+
+    def stream(self, body: Body | None = None, /, **fields: Any) -> AsyncStream:
+        """`Client.stream`, for `async with` and `async for`."""
+        return AsyncStream(self, ops.stream(self.config, body, fields))
+
+    async def submit(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
+        """`Client.submit`, awaiting."""
+        return await self._run(ops.submit(self.config, body, fields))
+
+    async def fetch(self, task_id: str) -> ChatCompletion:
+        """`Client.fetch`, awaiting."""
+        return await self._run(ops.fetch(self.config, task_id))
+
+    async def wait(
+        self, task_id: str, *, timeout: float | None = None, on_progress: Progress | None = None
+    ) -> ChatCompletion:
+        """`Client.wait`, awaiting."""
+        return await self._follow(ops.waiting(self.config, task_id, timeout, on_progress))
+
+    async def models(self) -> list[ModelInfo]:
+        """`Client.models`, awaiting."""
+        return await self._follow(ops.models())
+
+    async def embed(
+        self,
+        input: Any,
+        *,
+        model: str,
+        batch_size: int | None = None,
+        max_concurrency: int = 8,
+        **fields: Any,
+    ) -> EmbeddingList:
+        """`Client.embed`, awaiting; at most `max_concurrency` requests at a time."""
+        return await self._batch(ops.embed(input, model, fields, batch_size), max_concurrency)
+
+    async def rerank(
+        self,
+        query: str,
+        documents: list[str],
+        *,
+        model: str,
+        batch_size: int | None = None,
+        max_concurrency: int = 8,
+        **fields: Any,
+    ) -> RerankList:
+        """`Client.rerank`, awaiting; at most `max_concurrency` requests at a time."""
+        return await self._batch(ops.rerank(query, documents, model, fields, batch_size), max_concurrency)
+
+    async def web_search(self, prompt: str, **fields: Any) -> SearchResultList:
+        """`Client.web_search`, awaiting."""
+        return await self._run(ops.web_search(prompt, fields))
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop. A later call opens new ones."""
+        await self._pool.close()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()

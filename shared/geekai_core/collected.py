@@ -1,0 +1,64 @@
+"""What several calls came to: the object that both adapters' `collect()` fills."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from geekai_core.stream import unique
+
+
+class Collected:
+    """Citations, search results and usage of every call inside a `with collect() as c:` block.
+
+    `calls`: one dict per finished call, in the order of their ends, with `model`, `usage`, `citations`,
+    `search_results`. The properties sum them up. Threads may add at the same time.
+    """
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"Collected(calls={len(self.calls)}, usage={self.usage}, billed_units={self.billed_units})"
+
+    def add(self, answer: Mapping[str, Any]) -> None:
+        """Take in one answer, given as a dict with the wire's top-level fields."""
+        kept = {"model": answer.get("model"), "usage": dict(answer.get("usage") or {})}
+        for name in ("citations", "search_results"):
+            kept[name] = list(answer.get(name) or [])
+        with self._lock:
+            self.calls.append(kept)
+
+    @property
+    def citations(self) -> list[Any]:
+        """The citations of all calls, without duplicates, in their order."""
+        return unique(citation for call in self.calls for citation in call["citations"])
+
+    @property
+    def search_results(self) -> list[dict[str, Any]]:
+        """The search results of all calls as they came, without duplicates, in their order."""
+        return unique(result for call in self.calls for result in call["search_results"])
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """Tokens of all calls, details too, summed field by field; `billed_units` is among them."""
+        total: dict[str, Any] = {}
+        for call in self.calls:
+            _sum_into(total, call["usage"])
+        return total
+
+    @property
+    def billed_units(self) -> int | float:
+        """Billed searches of all calls, not money."""
+        units: int | float = self.usage.get("billed_units", 0)
+        return units
+
+
+def _sum_into(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
+    for name, value in usage.items():
+        if isinstance(value, Mapping):
+            _sum_into(total.setdefault(name, {}), value)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            total[name] = total.get(name, 0) + value

@@ -1,0 +1,135 @@
+"""What a client is set up with: an argument, else the environment, else the default; read at construction."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from geekai_core._version import __version__
+from geekai_core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import httpx
+
+MAINLAND = "https://geekai.co/api/v1"
+"""GeekAI's host for mainland China (documented): the default."""
+OVERSEAS = "https://geekai.dev/api/v1"
+"""GeekAI's host overseas (documented)."""
+
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 300.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of a client. It pickles, with its key: treat a pickle as a secret. Its repr never shows the key.
+
+    Each setting is documented in `ClientOptions`, which the adapters inherit.
+    """
+
+    api_key: SecretStr | Callable[[], str]
+    base_url: str
+    timeout: float | httpx.Timeout | None = None
+    max_retries: int = 2
+    stream_chunk_timeout: float | None = 120.0
+    total_timeout: float | None = None
+    max_response_bytes: int = 64 * 1024 * 1024
+    default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    default_query: Mapping[str, str] = field(default_factory=dict)
+    proxy: str | None = field(default=None, repr=False)
+    stream_usage: bool = True
+    split_think: bool = False
+    join_deltas: bool = False
+
+    def key(self) -> str:
+        """The key itself, asked for anew with each request when it was given as a callable."""
+        if isinstance(self.api_key, SecretStr):
+            return self.api_key.get_secret_value()
+        return checked_key(self.api_key())
+
+    def headers(self, key: str) -> dict[str, str]:
+        """The headers of every request."""
+        return {
+            "Authorization": f"Bearer {key}",
+            "Content-Type": "application/json",
+            "User-Agent": f"geekai-python/{__version__}",
+            **self.default_headers,
+        }
+
+    def reading(self) -> dict[str, bool]:
+        """How streams are read."""
+        return {"split_think": self.split_think, "join_deltas": self.join_deltas}
+
+    def timeouts(self) -> dict[str, float | None]:
+        """Seconds for each of httpx's four limits: a number limits reading, and connecting up to ten seconds."""
+        limit = self.timeout
+        if limit is None:
+            return {"connect": CONNECT_TIMEOUT, "read": READ_TIMEOUT, "write": READ_TIMEOUT, "pool": READ_TIMEOUT}
+        if isinstance(limit, (int, float)):
+            return {"connect": min(limit, CONNECT_TIMEOUT), "read": limit, "write": limit, "pool": limit}
+        return {"connect": limit.connect, "read": limit.read, "write": limit.write, "pool": limit.pool}
+
+
+def configure(
+    api_key: str | SecretStr | Callable[[], str] | None = None, base_url: str | None = None, **settings: Any
+) -> Config:
+    """A `Config` from arguments, else `GEEKAI_API_KEY`, `GEEKAI_BASE_URL`, `GEEKAI_PROXY`, else the defaults.
+
+    A setting that is None takes its default, but for those of which None says "no limit". Raises `ConfigurationError`.
+    """
+    if callable(api_key):
+        key: SecretStr | Callable[[], str] = api_key
+    else:
+        given = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
+        key = SecretStr(checked_key(given if given is not None else os.environ.get("GEEKAI_API_KEY")))
+    url = checked_url(base_url if base_url is not None else os.environ.get("GEEKAI_BASE_URL") or MAINLAND)
+    settings["proxy"] = settings.get("proxy") or os.environ.get("GEEKAI_PROXY") or None
+    for name in ("default_headers", "default_query"):
+        settings[name] = dict(settings.get(name) or {})
+    _check_numbers(settings)
+    return Config(api_key=key, base_url=url, **settings)
+
+
+def checked_key(key: str | None) -> str:
+    """`key` without the white space around it; raises `ConfigurationError` when it cannot be one. Never shows it."""
+    if key is None or not key.strip():
+        raise ConfigurationError(
+            "no GeekAI key: pass api_key=… or set GEEKAI_API_KEY (没有密钥：请传入 api_key 或设置 GEEKAI_API_KEY)"
+        )
+    if "\n" in key or "\r" in key:
+        raise ConfigurationError("the GeekAI key holds a line break: was more than the key copied?")
+    if not re.fullmatch(r"[\x21-\x7e]+", key.strip()):
+        raise ConfigurationError("the GeekAI key holds characters that no key has (white space, or not ASCII)")
+    return key.strip()
+
+
+def checked_url(url: str) -> str:
+    """`url` without a trailing slash; raises `ConfigurationError` when it is no http(s) URL."""
+    trimmed = url.strip().rstrip("/")
+    try:
+        parts = urlsplit(trimmed)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        sound = False
+    if not sound or re.search(r"\s", trimmed):
+        raise ConfigurationError(f"the base URL {url!r} is no http(s) URL; GeekAI's are {MAINLAND} and {OVERSEAS}")
+    if parts.query or parts.fragment or parts.username or parts.password:
+        raise ConfigurationError("the base URL must have no user, query or fragment: use default_query for a query")
+    return trimmed.removesuffix("/chat/completions")
+
+
+def _check_numbers(settings: Mapping[str, Any]) -> None:
+    for name, least in (("max_retries", 0), ("max_response_bytes", 1)):
+        value = settings.get(name, least)
+        if not isinstance(value, int) or value < least:
+            raise ConfigurationError(f"{name} must be a whole number of at least {least}, not {value!r}")
+    for name in ("stream_chunk_timeout", "total_timeout", "timeout"):
+        value = settings.get(name)
+        if isinstance(value, (int, float)) and value <= 0:
+            raise ConfigurationError(f"{name} must be more than 0 seconds, not {value!r}")

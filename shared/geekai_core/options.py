@@ -1,0 +1,307 @@
+"""The request fields that both adapters expose, declared and documented once.
+
+`ChatOptions` holds what travels on the wire, `ClientOptions` what steers this client. Both are pydantic mixins that
+`ChatGeekAI` (LangChain), `GeekAI` (LlamaIndex) and the wire's own `ChatRequest` inherit. None is never sent.
+
+Sources: "documented" is docs.geekai.co; "sample" stands in the documentation's sample JSON only, so its meaning is
+read from its name; "observed" is what public client code relies on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+
+from geekai_core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import httpx
+
+    Timeout = float | httpx.Timeout | None
+else:
+    Timeout = Any  # httpx is imported with the first request, not with the package
+
+
+class SearchConfig(BaseModel):
+    """How `enable_search` searches; only for Zhipu models and for models without a search of their own (documented).
+
+    Unknown keys pass through.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    engine: str | None = None
+    """The engine, such as `glm/search-std`, `glm/search-pro` or `glm/search-pro-sogou` (sample). Never validated."""
+    deepable: bool | None = None
+    """Deep search. Server's default: false (sample)."""
+    return_result: bool | None = None
+    """Return the search results themselves, beside the citations. Server's default: false (sample)."""
+    prompt: str | None = None
+    """How the results are folded into the answer (sample)."""
+    intent: bool | None = None
+    """Recognise first whether a search is needed. Server's default: false (sample)."""
+    count: int | None = None
+    """How many results, 1 to 50. Server's default: 10 (sample)."""
+    domain_filter: str | None = None
+    """Only these domains, joined by commas (sample)."""
+    recency_filter: Literal["noLimit", "oneDay", "oneWeek", "oneMonth", "oneYear"] | None = None
+    """Only pages this recent (sample)."""
+    content_size: Literal["medium", "high"] | None = None
+    """How much text of each page (sample)."""
+    result_sequence: Literal["before", "after"] | None = None
+    """Results before or after the answer (sample)."""
+    require_search: bool | None = None
+    """Answer from the search only. Server's default: false (sample)."""
+
+
+class Thinking(BaseModel):
+    """How a reasoning model thinks. Unknown keys pass through."""
+
+    model_config = ConfigDict(extra="allow")
+
+    budget_tokens: int | None = None
+    """At most this many tokens of reasoning (sample)."""
+    reasoning_effort: Literal["minimal", "low", "medium", "high"] | None = None
+    """How hard to think (sample; `minimal` perhaps)."""
+    include_thoughts: bool | None = None
+    """Return the thoughts (sample)."""
+    thinking_level: Literal["low", "high"] | None = None
+    """The Gemini 3 spelling of effort (sample)."""
+
+
+ReasoningHistory = Literal["current", "all", "never"]
+
+
+class ChatOptions(BaseModel):
+    """The fields of a chat request that a user sets, by their wire names but for two that the frameworks own."""
+
+    model_config = ConfigDict(populate_by_name=True, protected_namespaces=())
+
+    temperature: float | None = None
+    """Randomness of sampling. Default: the model's own (documented)."""
+    top_p: float | None = None
+    """Nucleus sampling: the share of probability to draw from (sample)."""
+    top_k: int | None = None
+    """Draw from this many tokens (sample)."""
+    max_tokens: int | None = Field(
+        default=None, validation_alias=AliasChoices("max_tokens", "max_completion_tokens", "max_new_tokens")
+    )
+    """At most this many tokens in the answer, sent as `max_completion_tokens`. Default: the model's maximum."""
+    stop: list[str] | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
+    """End the answer before any of these; one string or a list, always sent as a list (sample)."""
+    seed: int | None = None
+    """Makes sampling repeatable where the model can (sample)."""
+    n: int | None = None
+    """How many answers to give (sample)."""
+    logprobs: bool | None = None
+    """Return the log probability of each token (sample)."""
+    top_logprobs: int | None = None
+    """And of this many alternatives to it (sample)."""
+    frequency_penalty: float | None = None
+    """Makes a token less likely with each time it was used (sample)."""
+    presence_penalty: float | None = None
+    """Makes a token less likely once it was used (sample)."""
+    enable_search: bool | None = None
+    """Search the web before answering. Server's default: false (documented). Searches are billed: `billed_units`."""
+    search_config: SearchConfig | dict[str, Any] | None = None
+    """How to search; needs `enable_search` (documented)."""
+    enable_thinking: bool | None = None
+    """Turn on reasoning, for models that can switch it (documented)."""
+    thinking: Thinking | dict[str, Any] | None = None
+    """How to think; needs `enable_thinking` (sample)."""
+    enable_url_context: bool | None = None
+    """Let the model read the URLs of the prompt; some Gemini models (documented)."""
+    json_mode: bool | None = None
+    """The answer is a JSON object (documented). `response_format: {"type": "json_object"}` is sent beside it."""
+    response_format: dict[str, Any] | None = None
+    """`text`, `json_object` or `json_schema` (documented); which models take `json_schema` is unknown."""
+    parallel_tool_calls: bool | None = None
+    """Whether one answer may call several tools (sample)."""
+    tool_config: dict[str, Any] | None = None
+    """Gemini's `{"functionCallingConfig": {"mode": …, "allowedFunctionNames": …}}` (sample)."""
+    modalities: list[str] | None = None
+    """`["text"]`, the default, or `["text", "audio"]` (documented)."""
+    audio: dict[str, Any] | None = Field(default=None, validation_alias=AliasChoices("audio", "audio_config"))
+    """Speech out: `{"voice": …, "format": …}` (documented)."""
+    image: dict[str, Any] | None = None
+    """Image out: `{"aspect_ratio": …, "image_size": …}` (sample)."""
+    image_generation: bool | None = None
+    """Let the model draw (sample)."""
+    retries: int | None = None
+    """The SERVER's own retries towards the vendor. Server's default: 0 (documented). They multiply with
+    `max_retries`, which is this client's."""
+    sess_id: str | None = None
+    """Ties conversations together; a UUID (sample)."""
+    request_metadata: dict[str, Any] | None = None
+    """The wire's `metadata` (sample); both frameworks use that name for something else."""
+    user: str | None = None
+    """The end user, for the vendor's abuse checks; undocumented, sent only when set."""
+    background: bool | None = None
+    """Run as a task: submit, then wait for the result. Not together with streaming (documented)."""
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _stop_is_a_list(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class ClientOptions(BaseModel):
+    """What steers this client, beside key and base URL. Seconds and bytes throughout."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    timeout: Timeout = Field(default=None, exclude=True, repr=False)
+    """Seconds, or an `httpx.Timeout`. Default: 10 to connect, 300 between two bytes (the server's own limit)."""
+    max_retries: int = 2
+    """How often THIS CLIENT sends a failed request again. It multiplies with `retries`, which is the server's."""
+    stream_chunk_timeout: float | None = 120.0
+    """Seconds of silence allowed within a stream once it has begun; keep-alive comments are silence. None: no limit."""
+    total_timeout: float | None = None
+    """Seconds for one call with its retries. Default: none."""
+    max_response_bytes: int = 64 * 1024 * 1024
+    """The largest answer, or event of a stream, that is read into memory. Bytes."""
+    stream_usage: bool = True
+    """Ask for usage with every stream: `stream_options: {"include_usage": true}`."""
+    reasoning_history: ReasoningHistory = "current"
+    """Which assistant messages carry their `reasoning_content` back to the server: those of the running tool loop,
+    all, or none. Vendors disagree: some demand it in a tool loop, some refuse it."""
+    split_think: bool = False
+    """Split a leading inline `<think>…</think>` from the answer into `reasoning_content`."""
+    join_deltas: bool = False
+    """Join the deltas that arrive in one network read: less work under load, coarser chunks."""
+    extra_body: dict[str, Any] | None = None
+    """Further fields of the request, merged last: the one escape hatch."""
+    default_headers: dict[str, str] | None = Field(default=None, repr=False, exclude=True)
+    """Further headers of every request."""
+    default_query: dict[str, str] | None = None
+    """Further query parameters of every request."""
+    proxy: str | None = Field(default=None, repr=False, exclude=True)
+    """The proxy's URL. Default: `GEEKAI_PROXY`, else the usual environment variables."""
+
+
+WIRE_NAMES = {"max_tokens": "max_completion_tokens", "request_metadata": "metadata"}
+"""Fields whose name on the wire differs from ours."""
+
+PER_CALL = frozenset(ChatOptions.model_fields) | {"model", "tools", "tool_choice", "stream_options", "extra_body"}
+"""What a single call may override."""
+
+_ALIASES = {
+    "max_completion_tokens": "max_tokens",
+    "max_new_tokens": "max_tokens",
+    "stop_sequences": "stop",
+    "audio_config": "audio",
+}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint that names the field nearest to `name`, or nothing.
+
+    >>> nearest("max_token", ["max_tokens", "model"])
+    "; did you mean 'max_tokens'?"
+    """
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def unknown_field(name: str, known: Iterable[str]) -> ConfigurationError:
+    """The error for a keyword that nothing here knows."""
+    return ConfigurationError(
+        f"unknown field '{name}'{nearest(name, known)} (a field that this package does not know goes into extra_body)"
+    )
+
+
+def refuse_unknown(cls: type[BaseModel], given: Iterable[str]) -> None:
+    """Raise `ConfigurationError` for a constructor keyword that `cls` does not know, or knows under two names."""
+    names = _keywords(cls)
+    taken: dict[str, str] = {}
+    for name in given:
+        field = names.get(name)
+        if field is None:
+            raise unknown_field(name, names)
+        if field in taken:
+            raise ConfigurationError(f"'{taken[field]}' and '{name}' are one field: give it once")
+        taken[field] = name
+
+
+@functools.cache
+def _keywords(cls: type[BaseModel]) -> dict[str, str]:
+    """The field that each keyword of a constructor stands for."""
+    names: dict[str, str] = {}
+    for name, declared in cls.model_fields.items():
+        alias = declared.validation_alias
+        choices = alias.choices if isinstance(alias, AliasChoices) else [alias, declared.alias]
+        names |= {choice: name for choice in (name, *choices) if isinstance(choice, str)}
+    return names
+
+
+def call_fields(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of one call under our own names; refuses unknown ones.
+
+    Raises `ConfigurationError` naming the nearest field, and where a field is given under two names.
+    """
+    fields: dict[str, Any] = {}
+    for name, value in overrides.items():
+        field = _ALIASES.get(name, name)
+        if field not in PER_CALL:
+            raise unknown_field(name, [*PER_CALL, *_ALIASES])
+        if field in fields and fields[field] is not None and value is not None:
+            raise ConfigurationError(f"'{field}' is given twice, once as '{name}'")
+        fields[field] = [value] if field == "stop" and isinstance(value, str) else value
+    return fields
+
+
+def option_fields(options: ChatOptions) -> dict[str, Any]:
+    """The wire-bound fields of an adapter that are set, under our own names."""
+    values = options.__dict__
+    return {name: values[name] for name in ChatOptions.model_fields if values.get(name) is not None}
+
+
+def chat_body(
+    messages: list[dict[str, Any]],
+    fields: Mapping[str, Any],
+    *,
+    stream: bool = False,
+    stream_usage: bool = True,
+    extra_body: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The JSON body of a chat request. Pure.
+
+    `fields`: options and overrides under our own names, merged already, with `model`; None is left out. `extra_body`,
+    the adapter's, then the call's, is merged last. Raises `ConfigurationError` for `stream` with `background`.
+    """
+    body: dict[str, Any] = {"model": fields.get("model"), "messages": messages}
+    for name, value in fields.items():
+        if value is None or name in ("model", "extra_body"):
+            continue
+        body[WIRE_NAMES.get(name, name)] = _plain(value)
+    if not body.get("tools", True):
+        del body["tools"]
+    if body.get("json_mode") and "response_format" not in body:
+        body["response_format"] = {"type": "json_object"}
+    if stream:
+        body["stream"] = True
+        if stream_usage:
+            body.setdefault("stream_options", {"include_usage": True})
+    for extra in (extra_body, fields.get("extra_body")):
+        body.update(extra or {})
+    if body.get("stream") and body.get("background"):
+        raise ConfigurationError("background=True cannot stream; use one of the two")
+    if not body["model"]:
+        raise ConfigurationError("no model was named: pass model=…")
+    _warn_idle(body)
+    return body
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(exclude_none=True) if isinstance(value, BaseModel) else value
+
+
+def _warn_idle(body: Mapping[str, Any]) -> None:
+    for setting, switch in (("search_config", "enable_search"), ("thinking", "enable_thinking")):
+        if body.get(setting) and not body.get(switch):
+            warnings.warn(f"'{setting}' has no effect without {switch}=True; it is sent as given", stacklevel=2)

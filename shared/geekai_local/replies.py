@@ -1,0 +1,229 @@
+"""What the scripted server hears and says: a recorded request, a reply made of steps, and builders of GeekAI's JSON."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import EllipsisType
+from typing import Any, Literal, TypeAlias
+
+BASE_PATH = "/api/v1"
+MODEL = "geekai-test"
+Json: TypeAlias = dict[str, Any]
+Maybe: TypeAlias = EllipsisType | None  # of a builder's field: left out, or null
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Write nothing for so many seconds, or until the event is set."""
+
+    until: float | threading.Event
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Write nothing, with the connection open, until the client leaves or the server stops."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Close the connection here and now: with a TCP reset, or with an ordinary FIN."""
+
+    reset: bool = True
+
+
+Step: TypeAlias = bytes | Pause | Hold | Cut
+
+
+@dataclass
+class Reply:
+    """One answer, byte for byte as the test wants it.
+
+    A `body` of bytes goes out with a content-length; one of steps in HTTP chunks, one chunk and one send for each bytes
+    step, and may be endless. `framing` chooses otherwise: `"close"` ends the body by closing, `"raw"` writes the steps
+    alone, without status line and headers, and closes. `before` is played ahead of the status line. `length` is a
+    content-length that lies. `connection` is `"close"`, or `"lie"`: it says keep-alive and closes after the reply.
+    """
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Iterable[Step] = b""
+    framing: Literal["auto", "length", "chunked", "close", "raw"] = "auto"
+    before: Iterable[Step] = ()
+    length: int | None = None
+    connection: Literal["keep-alive", "close", "lie"] = "keep-alive"
+
+
+@dataclass(eq=False)
+class Request:
+    """One request as it came. `client_left` is set when the peer closes while its reply is still being played."""
+
+    method: str
+    path: str
+    headers: dict[str, str]  # names in lower case; a repeated header is joined by commas
+    body: bytes
+    connection: int  # which of the server's connections it came on, counted from 1
+    received_at: float = field(default_factory=time.monotonic)
+    left_at: float | None = None
+    client_left: threading.Event = field(default_factory=threading.Event, repr=False)
+
+    @property
+    def route(self) -> str:
+        """The path below the API's base, without its query: `/chat/completions`."""
+        return self.path.partition("?")[0].removeprefix(BASE_PATH)
+
+    @property
+    def json(self) -> Any:
+        """The body, parsed."""
+        return json.loads(self.body)
+
+
+Responder: TypeAlias = Callable[[Request], Reply]
+
+
+def dumps(value: object) -> str:
+    """JSON as GeekAI writes it: Chinese stays Chinese."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def json_reply(
+    value: object, status: int = 200, headers: Mapping[str, str] | None = None, blank_lines: int = 0
+) -> Reply:
+    """A whole JSON body, after as many blank lines as a loaded GeekAI may send ahead of it."""
+    head = {"content-type": "application/json", **(headers or {})}
+    return Reply(status, head, b"\n" * blank_lines + dumps(value).encode())
+
+
+def error(
+    status: int,
+    message: str,
+    *,
+    shape: Literal["object", "string", "message"] = "object",
+    headers: Mapping[str, str] | None = None,
+    **fields: Any,
+) -> Reply:
+    """An error body in a known shape: `{"error": {"message"}}`, `{"error": "…"}` or GeekAI's own `{"message"}`."""
+    if shape == "string":
+        return json_reply({"error": message, **fields}, status, headers)
+    body = {"message": message, **fields}
+    return json_reply({"error": body} if shape == "object" else body, status, headers)
+
+
+def sse(
+    *payloads: Mapping[str, Any] | str | Step,
+    done: bool = True,
+    newline: str = "\n\n",
+    prefix: str = "data: ",
+    split: int | None = None,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """A stream of events, one HTTP chunk each: dicts as JSON, str as data, bytes as they are, other steps played.
+
+    `split` cuts the bytes anew after every so many, wherever that falls: inside a character or a line end, too.
+    """
+    steps: list[Step] = []
+    for payload in (*payloads, "[DONE]") if done else payloads:
+        if isinstance(payload, Mapping):
+            payload = dumps(payload)
+        steps.append(f"{prefix}{payload}{newline}".encode() if isinstance(payload, str) else payload)
+    head = {"content-type": "text/event-stream; charset=utf-8", **(headers or {})}
+    return Reply(status, head, list(_resplit(steps, split)) if split else steps, framing="chunked")
+
+
+def _resplit(steps: Iterable[Step], size: int) -> Iterable[Step]:
+    run = b""
+    for step in (*steps, None):
+        if isinstance(step, bytes):
+            run += step
+            continue
+        yield from (run[at : at + size] for at in range(0, len(run), size))
+        run = b""
+        if step is not None:
+            yield step
+
+
+def chunk(choices: list[Json], **top: Any) -> Json:
+    """A stream chunk with these choices, which may be none; `top` adds or replaces the fields beside them."""
+    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1751500800, "model": MODEL}
+    return {**head, "choices": choices, **top}
+
+
+def delta(
+    content: str | Maybe = ...,
+    *,
+    reasoning_content: str | Maybe = ...,
+    tool_calls: list[Json] | Maybe = ...,
+    finish_reason: str | None = None,
+    index: int = 0,
+    logprobs: Json | None = None,
+    extra: Mapping[str, Any] | None = None,
+    **top: Any,
+) -> Json:
+    """A chunk with one choice. `extra` (role, audio …) joins the delta, `top` (usage, citations …) the chunk."""
+    known = {"content": content, "reasoning_content": reasoning_content, "tool_calls": tool_calls}
+    inner = {name: value for name, value in known.items() if value is not ...}
+    choice = {"index": index, "delta": {**inner, **(extra or {})}, "finish_reason": finish_reason}
+    return chunk([choice if logprobs is None else {**choice, "logprobs": logprobs}], **top)
+
+
+def tool_call(
+    name: str | None = None, arguments: Json | str | Maybe = ..., *, id: str | None = None, index: int | None = None
+) -> Json:
+    """A tool call, whole or a fragment of one, without what is not given. A dict of arguments becomes JSON text."""
+    call: Json = {} if index is None else {"index": index}
+    if id is not None:
+        call |= {"id": id, "type": "function"}
+    function: Json = {} if name is None else {"name": name}
+    if arguments is not ...:
+        function["arguments"] = dumps(arguments) if isinstance(arguments, dict) else arguments
+    return {**call, "function": function}
+
+
+def usage(
+    prompt_tokens: int = 12,
+    completion_tokens: int = 5,
+    billed_units: float = 0,
+    *,
+    prompt: Mapping[str, int] | None = None,
+    completion: Mapping[str, int] | None = None,
+) -> Json:
+    """GeekAI's usage, with details such as `prompt={"cached_tokens": 3}`; what they leave over is text."""
+    inputs = dict.fromkeys(("audio_tokens", "cached_tokens", "image_tokens", "video_tokens", "citation_tokens"), 0)
+    outputs = dict.fromkeys(("audio_tokens", "reasoning_tokens"), 0)
+    inputs |= prompt or {}
+    outputs |= completion or {}
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "billed_units": billed_units,
+        "prompt_tokens_details": {"text_tokens": prompt_tokens - sum(inputs.values()), **inputs},
+        "completion_tokens_details": {"text_tokens": completion_tokens - sum(outputs.values()), **outputs},
+    }
+
+
+def completion(
+    content: str | None = "Hello from the script.",
+    *,
+    reasoning_content: str | Maybe = ...,
+    tool_calls: list[Json] | Maybe = ...,
+    finish_reason: str | Maybe = ...,
+    extra: Mapping[str, Any] | None = None,
+    **top: Any,
+) -> Json:
+    """A whole answer. `extra` (audio …) joins the message, `top` (usage, citations, search_results …) the answer."""
+    known = {"content": content, "reasoning_content": reasoning_content, "tool_calls": tool_calls}
+    message = {
+        "role": "assistant",
+        **{name: value for name, value in known.items() if value is not ...},
+        **(extra or {}),
+    }
+    if finish_reason is ...:
+        finish_reason = "tool_calls" if message.get("tool_calls") else "stop"
+    choice = {"index": 0, "finish_reason": finish_reason, "message": message}
+    head = {"id": "chatcmpl-1", "created": 1751500800, "model": MODEL, "object": "chat.completion"}
+    return {**head, "choices": [choice], "usage": usage(), **top}

@@ -1,0 +1,80 @@
+"""Starting and stopping the endpoint: as a command (`__main__`) or inside a program (`serve`)."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from geekai_local.app import BASE_PATH, create_app
+from geekai_local.engine import Engine
+from geekai_local.errors import StartError
+from geekai_local.search import CORPUS, SearchIndex, read_folder
+from geekai_local.weights import LocalModel, packaged_model
+
+HOST = "127.0.0.1"
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on the loopback interface; port 0 takes a free one. Raises `StartError`."""
+    try:
+        return socket.create_server((HOST, port))
+    except (OSError, OverflowError) as error:
+        raise StartError(f"cannot listen on {HOST}:{port}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def base_url(listener: socket.socket) -> str:
+    """What a client takes as its base URL."""
+    return f"http://{HOST}:{listener.getsockname()[1]}{BASE_PATH}"
+
+
+@contextmanager
+def load(
+    listener: socket.socket, docs: Path = CORPUS, *, model: LocalModel, api_key: str | None = None, context: int = 4096
+) -> Iterator[uvicorn.Server]:
+    """Index `docs`, load `model`, and hand over a server that is ready to run on `listener`."""
+    with ExitStack() as stack:
+        stack.enter_context(listener)
+        if not docs.is_dir():
+            raise StartError(f"no such folder: {docs}")
+        index = stack.enter_context(closing(SearchIndex(read_folder(docs))))
+        app = create_app(stack.enter_context(closing(Engine(model, context=context))), index, api_key)
+        # 0 seconds of grace: a stop ends the streams that are under way.
+        config = uvicorn.Config(
+            app, log_level="critical", access_log=False, log_config=None, lifespan="off", timeout_graceful_shutdown=0
+        )
+        yield uvicorn.Server(config)
+
+
+@contextmanager
+def serve(
+    docs: Path = CORPUS,
+    *,
+    port: int = 0,
+    model: LocalModel | None = None,
+    api_key: str | None = None,
+    context: int = 4096,
+) -> Iterator[str]:
+    """Run the endpoint on a thread until the block is left; yields its base URL.
+
+    Raises `StartError`.
+
+        with serve() as url:
+            ...  # a client with base_url=url and any key
+    """
+    model = model or packaged_model()
+    listener = listen(port)
+    url = base_url(listener)
+    with load(listener, docs, model=model, api_key=api_key, context=context) as server:
+        # The socket listens already: who connects before the thread is up waits in its queue.
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="geekai-local", daemon=True)
+        thread.start()
+        try:
+            yield url
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -1,0 +1,60 @@
+"""One local endpoint for all tests here, over the real local model, and a caller that speaks plain HTTP to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from geekai_core.wire import ChatCompletion
+from geekai_local.serving import serve
+
+
+class Caller:
+    """Posts chat requests to the endpoint."""
+
+    def __init__(self, base_url: str) -> None:
+        self.http = httpx.Client(base_url=base_url, timeout=60, headers={"Authorization": "Bearer any key"})
+
+    def post(self, question: str | list[dict[str, Any]], **fields: Any) -> httpx.Response:
+        return self.http.post("/chat/completions", json=body(question, **fields))
+
+    def ask(self, question: str | list[dict[str, Any]], **fields: Any) -> ChatCompletion:
+        response = self.post(question, **fields)
+        assert response.status_code == 200, response.text
+        return ChatCompletion.model_validate_json(response.content)
+
+    def stream(self, question: str | list[dict[str, Any]], **fields: Any) -> list[dict[str, Any]]:
+        with self.open(question, **fields) as response:
+            assert response.headers["content-type"].startswith("text/event-stream")
+            lines = [line for line in response.iter_lines() if line]
+        assert lines.pop() == "data: [DONE]"
+        return [json.loads(line.removeprefix("data: ")) for line in lines]
+
+    @contextmanager
+    def open(self, question: str | list[dict[str, Any]], **fields: Any) -> Iterator[httpx.Response]:
+        with self.http.stream("POST", "/chat/completions", json=body(question, stream=True, **fields)) as response:
+            yield response
+
+
+def body(question: str | list[dict[str, Any]], **fields: Any) -> dict[str, Any]:
+    """A chat request, of one question or of messages."""
+    messages = [{"role": "user", "content": question}] if isinstance(question, str) else question
+    return {"model": "any/model:at-all", "messages": messages, **fields}
+
+
+@pytest.fixture(scope="session")
+def base_url() -> Iterator[str]:
+    with serve() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def caller(base_url: str) -> Iterator[Caller]:
+    caller = Caller(base_url)
+    with caller.http:
+        yield caller

@@ -1,0 +1,79 @@
+"""Never run: only type-checked. What users write must check, and what they get must have the types they expect."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
+from typing_extensions import assert_type
+
+from geekai_core import AsyncClient, ChatCompletion, Client, Delta, GeekAIError, SearchConfig, Thinking, Usage
+from geekai_core.citations import Source
+from geekai_core.collected import Collected
+from langchain_geekai import ChatGeekAI
+from langchain_geekai import collect as collect_langchain
+from llama_index_geekai import GeekAI, get_citations, get_search_results
+
+
+def core() -> None:
+    with Client(api_key="sk-1", timeout=30) as client:
+        answer = client.chat(model="gpt-4o", messages=[{"role": "user", "content": "hi"}], enable_search=True)
+        assert_type(answer, ChatCompletion)
+        assert_type(answer.message.content, str | None)
+        assert_type(answer.message.reasoning_content, str | None)
+        assert_type(answer.usage, Usage | None)
+        assert_type(answer.billed_units, int | float | None)
+        with client.stream(model="gpt-4o", messages=[]) as stream:
+            for delta in stream:
+                assert_type(delta, Delta)
+            assert_type(stream.answer, ChatCompletion)
+
+
+async def core_async() -> None:
+    async with AsyncClient() as client:
+        assert_type(await client.chat(model="gpt-4o", messages=[]), ChatCompletion)
+        async with client.stream(model="gpt-4o", messages=[]) as stream:
+            async for delta in stream:
+                assert_type(delta.content, str | None)
+
+
+def langchain() -> None:
+    llm = ChatGeekAI(
+        model="deepseek/deepseek-r1:full",
+        temperature=0.5,
+        max_tokens=100,
+        enable_search=True,
+        search_config=SearchConfig(engine="glm/search-std", recency_filter="oneWeek", return_result=True),
+        enable_thinking=True,
+        thinking={"reasoning_effort": "low"},
+    )
+    assert_type(llm.invoke("hi"), AIMessage)
+    chunks: Iterator[AIMessageChunk] = llm.stream("hi")
+    later: AsyncIterator[AIMessageChunk] = llm.astream("hi")
+    assert_type(llm.enable_search, bool | None)
+    assert_type(llm.temperature, float | None)
+    with collect_langchain() as collected:
+        assert_type(collected, Collected)
+    print(chunks, later)
+
+
+def llama_index() -> None:
+    llm = GeekAI(model="qwen-max", thinking=Thinking(budget_tokens=200), stop=["\n"], max_retries=3)
+    response = llm.chat([ChatMessage("hi")])
+    assert_type(response, ChatResponse)
+    assert_type(llm.complete("hi"), CompletionResponse)
+    assert_type(get_citations(response), list[Source])
+    assert_type(get_search_results(response), list[Source])
+    assert_type(llm.search_config, SearchConfig | dict[str, Any] | None)
+
+
+def wrong() -> None:
+    SearchConfig(recency_filter="lastWeek")  # pyright: ignore[reportArgumentType]
+    Thinking(reasoning_effort="extreme")  # pyright: ignore[reportArgumentType]
+    Thinking(budget_tokens="many")  # pyright: ignore[reportArgumentType]
+    ChatGeekAI(model=5)  # pyright: ignore[reportArgumentType]
+    GeekAI(model=5)  # pyright: ignore[reportArgumentType]
+    try:
+        pass
+    except GeekAIError as error:
+        assert_type(error.message, str)
