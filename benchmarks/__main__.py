@@ -53,6 +53,9 @@ def versions(group: str) -> dict[str, str]:
 def run(quick: bool, only: list[str]) -> dict[str, Any]:
     """Start the server, measure each group in its own environment, stop the server."""
     results: dict[str, Any] = {}
+    # Neither tracing nor a proxy stands between a client and the server.
+    unwanted = ("LANGCHAIN_", "LANGSMITH_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    environment = {name: value for name, value in os.environ.items() if not name.upper().startswith(unwanted)}
     command = [sys.executable, "-m", "benchmarks.server"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
     with subprocess.Popen(command, preexec_fn=lambda: pin(1), **pipes) as server:  # type: ignore[call-overload]
@@ -62,19 +65,24 @@ def run(quick: bool, only: list[str]) -> dict[str, Any]:
                 print(f"{group}:", file=sys.stderr, flush=True)
                 flags = ["--quick"] * quick + (["--only", *only] if only else [])
                 asked = [python(group), "-m", module, url, *flags]
-                environment = {name: value for name, value in os.environ.items() if not name.startswith("LANG")}
                 done = subprocess.run(asked, check=True, stdout=subprocess.PIPE, cwd=ROOT, env=environment)
                 results[group] = json.loads(done.stdout, parse_float=lambda text: float(f"{float(text):.4g}"))
         finally:
             server.stdin.close()  # the server ends with it
-    return {"machine": machine(), "versions": {group: versions(group) for group in GROUPS}, "results": results}
+    return {
+        "quick": quick,
+        "machine": machine(),
+        "versions": {group: versions(group) for group in GROUPS},
+        "results": results,
+    }
 
 
 def publish(found: dict[str, Any]) -> None:
     """Write a full run where the docs and their test look for it."""
     target = ROOT / "benchmarks" / "results" / "run.json"
-    target.write_text(re.sub(r"\[\s+([^\[\]]+?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]",
-                             json.dumps(found, indent=1)) + "\n")
+    target.write_text(
+        re.sub(r"\[\s+([^\[\]]+?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", json.dumps(found, indent=1)) + "\n"
+    )
     told = ROOT / "docs" / "performance.md"
     told.write_text(page(told.read_text(encoding="utf-8"), found), encoding="utf-8")
     picture = ROOT / "docs" / "performance.svg"

@@ -85,8 +85,15 @@ def _llama_index() -> Iterable[Bound]:
             case = f"stream_chat {size}{history}"
             yield _pair(LI, f"`stream_chat`, {told}", them, limit, case, us, them)
             yield _pair(LI, f"`astream_chat`, {told}, plain httpx", them, limit, f"a{case}", f"{us}, httpx", them)
-            yield _pair(LI, f"`astream_chat`, {told}, `fast`", f"{them}, aiohttp", limit, f"a{case}", f"{us}, fast",
-                        f"{them}, aiohttp")
+            yield _pair(
+                LI,
+                f"`astream_chat`, {told}, `fast`",
+                f"{them}, aiohttp",
+                limit,
+                f"a{case}",
+                f"{us}, fast",
+                f"{them}, aiohttp",
+            )
     yield _pair(LI, "`chat` with 200 messages / 100 KB", them, 0.04, "chat 200 messages", us, them)
     yield _pair(LI, "`chat` with 20 tools", them, 0.10, "chat with 20 tools", us, them)
     yield _pair(LI, "tool arguments 20 KB, parsed at every chunk", them, 0.06, "tool arguments 20 KB", us, them)

@@ -3,118 +3,30 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 from langchain_core.language_models.chat_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.tools import StructuredTool
 
 from benchmarks import floors
+from benchmarks.langchain_sides import (
+    ASKED,
+    LONG,
+    CoreAlone,
+    adrain,
+    agent_step,
+    deepseek,
+    drain,
+    drain_own,
+    geekai,
+    mistral,
+    openai,
+    openai_aiohttp,
+    tools,
+)
 from benchmarks.measure import Case, Options, Work, child_cpu, child_memory, linux, run_group, without_aiohttp
-
-KEY = "sk-bench"
-ASKED = [HumanMessage("Hi")]
-LONG = [(HumanMessage if role == "user" else AIMessage)(floors.TEXT) for role in floors.HISTORY]
-
-
-def geekai(url: str, **fields: Any) -> BaseChatModel:
-    """Ours. `fast` is on, being installed."""
-    from langchain_geekai import ChatGeekAI
-
-    return ChatGeekAI(model="bench", api_key=KEY, base_url=url, **fields)
-
-
-def openai(url: str, **fields: Any) -> BaseChatModel:
-    """The peer that every bound but some is held against."""
-    from langchain_openai import ChatOpenAI
-
-    return ChatOpenAI(model="bench", api_key=KEY, base_url=url, stream_usage=True, **fields)
-
-
-def openai_aiohttp(url: str) -> BaseChatModel:
-    """Its aiohttp option on."""
-    from openai import DefaultAioHttpClient
-
-    return openai(url, http_async_client=DefaultAioHttpClient())
-
-
-def deepseek(url: str) -> BaseChatModel:
-    """ChatOpenAI with DeepSeek's reasoning kept."""
-    from langchain_deepseek import ChatDeepSeek
-
-    return ChatDeepSeek(model="bench", api_key=KEY, api_base=url, stream_usage=True)
-
-
-def mistral(url: str) -> BaseChatModel:
-    """The one that speaks over httpx itself."""
-    from langchain_mistralai import ChatMistralAI
-
-    return ChatMistralAI(model_name="bench", api_key=KEY, endpoint=url)
-
-
-class CoreAlone(BaseChatModel):
-    """langchain-core's own cost: a validated message object for each chunk, and no network."""
-
-    chunks: int = 1
-    text: str = "tok "
-
-    @property
-    def _llm_type(self) -> str:
-        return "core-alone"
-
-    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> ChatResult:
-        return ChatResult(generations=[ChatGeneration(message=AIMessage(self.text))])
-
-    def _stream(
-        self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any
-    ) -> Iterator[ChatGenerationChunk]:
-        for _ in range(self.chunks):
-            yield ChatGenerationChunk(message=AIMessageChunk(content=self.text))
-
-
-def drain(model: BaseChatModel) -> None:
-    """Read a stream to its end, keeping nothing."""
-    for _ in model.stream(ASKED):
-        pass
-
-
-async def adrain(model: BaseChatModel) -> None:
-    """`drain`, awaiting."""
-    async for _ in model.astream(ASKED):
-        pass
-
-
-def drain_own(model: BaseChatModel) -> None:
-    """Our part alone: core keeps no list of what it passes on."""
-    for _ in model._stream(ASKED):
-        pass
-
-
-def agent_step(model: BaseChatModel, *, one_by_one: bool = False) -> None:
-    """A stream of tool arguments: passed on as it comes, then merged at once, as core's agents do, or one by one."""
-    chunks: list[Any] = []
-    whole: Any = None
-    for chunk in model.stream(ASKED):
-        if one_by_one:
-            whole = chunk if whole is None else whole + chunk
-        else:
-            chunks.append(chunk)
-    message = whole if one_by_one else chunks[0] + chunks[1:]
-    if len(message.tool_calls) != 1 or "lines" not in message.tool_calls[0]["args"]:
-        raise AssertionError("the arguments did not arrive")
-
-
-def tools() -> list[StructuredTool]:
-    """20 tools of an agent, made from functions."""
-
-    def search(query: str, count: int = 10, domain: str | None = None) -> str:
-        """Search the company's documents for a query and return the best passages."""
-        return query
-
-    return [StructuredTool.from_function(search, name=f"search_{i}") for i in range(20)]
 
 
 def streams(options: Options) -> list[Case]:
@@ -136,11 +48,22 @@ def streams(options: Options) -> list[Case]:
                 made["langchain-core alone"] = functools.partial(drain, CoreAlone(chunks=size))
                 return made
 
-            name = f"stream {size}" + (f", {frame} events a read" if frame > 1 else "") + (
-                ", half reasoning" if kind == "think" else "")
+            name = (
+                f"stream {size}"
+                + (f", {frame} events a read" if frame > 1 else "")
+                + (", half reasoning" if kind == "think" else "")
+            )
             found.append(Case(name, "chunk", size, sides, rounds, quick=size == 2000 and frame == 1 and kind == "text"))
-        found.append(Case(f"astream {size}", "chunk", size, functools.partial(async_sides, url, f"text-{size}-1"),
-                          rounds, quick=size == 2000))
+        found.append(
+            Case(
+                f"astream {size}",
+                "chunk",
+                size,
+                functools.partial(async_sides, url, f"text-{size}-1"),
+                rounds,
+                quick=size == 2000,
+            )
+        )
     return found
 
 
@@ -156,8 +79,12 @@ def async_sides(url: str, work: str) -> dict[str, Work]:
     from httpx_aiohttp import HttpxAiohttpClient
 
     made: dict[str, Work] = {"ChatGeekAI, httpx": drain_plain}
-    makers = {"ChatGeekAI, fast": geekai, "ChatOpenAI": openai, "ChatOpenAI, aiohttp": openai_aiohttp,
-              "ChatMistralAI": mistral}
+    makers = {
+        "ChatGeekAI, fast": geekai,
+        "ChatOpenAI": openai,
+        "ChatOpenAI, aiohttp": openai_aiohttp,
+        "ChatMistralAI": mistral,
+    }
     made.update({name: functools.partial(adrain, make(base)) for name, make in makers.items()})
     made["httpx, bytes only"] = functools.partial(floors.aread_bytes, httpx.AsyncClient(timeout=60), base)
     made["aiohttp transport, bytes only"] = functools.partial(floors.aread_bytes, HttpxAiohttpClient(timeout=60), base)
@@ -251,15 +178,16 @@ def many_in_flight(options: Options) -> list[Case]:
                 await floors.in_flight(lambda: plain.ainvoke(ASKED), workers, total)
 
         made: dict[str, Work] = {"ChatGeekAI, httpx": plain_calls}
-        makers = {"ChatGeekAI, fast": geekai, "ChatOpenAI": openai, "ChatOpenAI, aiohttp": openai_aiohttp,
-                  "ChatMistralAI": mistral}
+        makers = {"ChatGeekAI, fast": geekai, "ChatOpenAI": openai, "ChatOpenAI, aiohttp": openai_aiohttp}
+        if workers <= 200:  # at 1,000 it fails with PoolTimeout, and tries again until it gives up
+            makers["ChatMistralAI"] = mistral
         for name, make in makers.items():
             model = make(base)
-            made[name] = functools.partial(
-                floors.in_flight, functools.partial(model.ainvoke, ASKED), workers, total)
+            made[name] = functools.partial(floors.in_flight, functools.partial(model.ainvoke, ASKED), workers, total)
         raw = HttpxAiohttpClient(timeout=60, limits=httpx.Limits(max_connections=0))
         made["aiohttp transport + json"] = functools.partial(
-            floors.in_flight, functools.partial(floors.post, raw, base), workers, total)
+            floors.in_flight, functools.partial(floors.post, raw, base), workers, total
+        )
         return made
 
     return [
@@ -273,8 +201,9 @@ def calls(options: Options) -> list[Case]:
 
     def constructions() -> dict[str, Work]:
         makers = {"ChatGeekAI": geekai, "ChatOpenAI": openai, "ChatMistralAI": mistral}
-        return {n: functools.partial(lambda m: [m(options.url) for _ in range(200)] and None, m)
-                for n, m in makers.items()}
+        return {
+            n: functools.partial(lambda m: [m(options.url) for _ in range(200)] and None, m) for n, m in makers.items()
+        }
 
     def bindings() -> dict[str, Work]:
         def steps(model: BaseChatModel, given: list[StructuredTool]) -> None:
@@ -282,14 +211,17 @@ def calls(options: Options) -> list[Case]:
                 model.bind_tools(given).invoke(ASKED)
 
         base = f"{options.url}/whole-1024-0"
-        return {"ChatGeekAI": functools.partial(steps, geekai(base), tools()),
-                "ChatOpenAI": functools.partial(steps, openai(base), tools())}
+        return {
+            "ChatGeekAI": functools.partial(steps, geekai(base), tools()),
+            "ChatOpenAI": functools.partial(steps, openai(base), tools()),
+        }
 
     def first(asked: Any, wire: list[dict[str, str]], times: int) -> dict[str, Work]:
         base = f"{options.url}/text-3-1"
         made: dict[str, Work] = {
             name: functools.partial(floors.first_token, functools.partial(make(base).stream, asked), times)
-            for name, make in {"ChatGeekAI": geekai, "ChatOpenAI": openai, "ChatMistralAI": mistral}.items()}
+            for name, make in {"ChatGeekAI": geekai, "ChatOpenAI": openai, "ChatMistralAI": mistral}.items()
+        }
         made["httpx"] = functools.partial(floors.first_bytes, httpx.Client(timeout=60), base, wire, times)
         return made
 

@@ -32,8 +32,15 @@ def openai_like(url: str, **fields: Any) -> Any:
     from llama_index.llms.openai_like import OpenAILike
 
     usage = {"stream_options": {"include_usage": True}} if "/whole" not in url else {}
-    return OpenAILike(model="bench", api_key=KEY, api_base=url, is_chat_model=True, is_function_calling_model=True,
-                      additional_kwargs=usage, **fields)
+    return OpenAILike(
+        model="bench",
+        api_key=KEY,
+        api_base=url,
+        is_chat_model=True,
+        is_function_calling_model=True,
+        additional_kwargs=usage,
+        **fields,
+    )
 
 
 def openai_like_aiohttp(url: str) -> Any:
@@ -107,11 +114,14 @@ def streams(options: Options) -> list[Case]:
     found = []
     for size, rounds in ((2000, 9), (20000, 5)):
         for kind, asked, note in (
-            ("text", ASKED, ""), ("think", ASKED, ", half reasoning"), ("text", LONG, ", 200 messages before")
+            ("text", ASKED, ""),
+            ("think", ASKED, ", half reasoning"),
+            ("text", LONG, ", 200 messages before"),
         ):
 
-            def sync_sides(base: str = f"{options.url}/{kind}-{size}-1", asked: Any = asked,
-                           size: int = size) -> dict[str, Work]:
+            def sync_sides(
+                base: str = f"{options.url}/{kind}-{size}-1", asked: Any = asked, size: int = size
+            ) -> dict[str, Work]:
                 makers = {"GeekAI": geekai, "OpenAILike": openai_like}
                 made: dict[str, Work] = {n: functools.partial(drain, make(base), asked) for n, make in makers.items()}
                 made["httpx, bytes only"] = functools.partial(floors.read_bytes, httpx.Client(timeout=60), base)
@@ -133,8 +143,9 @@ def streams(options: Options) -> list[Case]:
             quick = size == 2000 and kind == "text"
             found.append(Case(f"stream_chat {size}{note}", "chunk", size, sync_sides, rounds, quick))
             if kind == "text":
-                found.append(Case(f"astream_chat {size}{note}", "chunk", size, async_sides, rounds,
-                                  quick and asked is ASKED))
+                found.append(
+                    Case(f"astream_chat {size}{note}", "chunk", size, async_sides, rounds, quick and asked is ASKED)
+                )
     return found
 
 
@@ -144,8 +155,10 @@ def long_streams(options: Options) -> list[Case]:
     def sides(size: int, frame: int) -> Callable[[], dict[str, Work]]:
         def make() -> dict[str, Work]:
             base = f"{options.url}/text-{size}-{frame}"
-            return {"GeekAI": functools.partial(drain, geekai(base), ASKED),
-                    "GeekAI, async": functools.partial(adrain, geekai(base), ASKED)}
+            return {
+                "GeekAI": functools.partial(drain, geekai(base), ASKED),
+                "GeekAI, async": functools.partial(adrain, geekai(base), ASKED),
+            }
 
         return make
 
@@ -200,8 +213,9 @@ def calls(options: Options) -> list[Case]:
 
     def constructions() -> dict[str, Work]:
         makers = {"GeekAI": geekai, "OpenAILike": openai_like}
-        return {n: functools.partial(lambda m: [m(options.url) for _ in range(200)] and None, m)
-                for n, m in makers.items()}
+        return {
+            n: functools.partial(lambda m: [m(options.url) for _ in range(200)] and None, m) for n, m in makers.items()
+        }
 
     def with_tools() -> dict[str, Work]:
         def steps(model: Any, given: list[FunctionTool]) -> None:
@@ -209,8 +223,10 @@ def calls(options: Options) -> list[Case]:
                 model.chat_with_tools(given, user_msg="Hi")
 
         base = f"{options.url}/whole-1024-0"
-        return {"GeekAI": functools.partial(steps, geekai(base), tools()),
-                "OpenAILike": functools.partial(steps, openai_like(base), tools())}
+        return {
+            "GeekAI": functools.partial(steps, geekai(base), tools()),
+            "OpenAILike": functools.partial(steps, openai_like(base), tools()),
+        }
 
     imports = {
         "llama-index-core alone": "from llama_index.core.llms.function_calling import FunctionCallingLLM",

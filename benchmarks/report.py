@@ -65,7 +65,9 @@ def about(run: Mapping[str, Any]) -> str:
     machine = run["machine"]
     versions = {name: version for group in run["versions"].values() for name, version in group.items()}
     listed = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
-    return f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}: {listed}."
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}: {listed}."
+    )
 
 
 def draw(run: Mapping[str, Any], target: Path) -> None:
@@ -85,10 +87,14 @@ def draw(run: Mapping[str, Any], target: Path) -> None:
     figure, axes = pyplot.subplots(2, 2, figsize=(11, 6.5), layout="constrained")
     for (group, case, title), axis in zip(panels, axes.flat, strict=True):
         bars = _bars(run["results"][group][case]["sides"].items())
-        colours = ["#1668dc" if "GeekAI" in name else "#c9ccd1" if "," in name or "alone" in name or "+" in name
-                   else "#e0913c" for name, _ in bars]
-        colours = ["#e0913c" if name.startswith(("ChatOpenAI", "OpenAILike")) else colour
-                   for (name, _), colour in zip(bars, colours, strict=True)]
+        colours = [
+            "#1668dc" if "GeekAI" in name else "#c9ccd1" if "," in name or "alone" in name or "+" in name else "#e0913c"
+            for name, _ in bars
+        ]
+        colours = [
+            "#e0913c" if name.startswith(("ChatOpenAI", "OpenAILike")) else colour
+            for (name, _), colour in zip(bars, colours, strict=True)
+        ]
         drawn = axis.barh([name for name, _ in bars], [value for _, value in bars], color=colours)
         axis.bar_label(drawn, fmt="%.0f", padding=3)
         axis.set_title(f"{title}: µs of CPU per chunk (2,000 chunks)", fontsize=10)

@@ -2,7 +2,7 @@
 
 The first part of the path names the answer, so that a base URL chooses the work:
 
-    /text-2000-1    2,000 chunks of text, one event in each chunk of the transfer      (/think-… : the first half reasons)
+    /text-2000-1    2,000 chunks of text, one event in each chunk of the transfer (think-…: the first half reasons)
     /tool-20480-8   one tool call, 20,480 bytes of arguments in pieces of 8
     /whole-1024-200 a whole answer with 1,024 bytes of text, after 200 ms
     /hold-5         5 chunks of text, then silence for as long as the client stays

@@ -44,7 +44,7 @@ from llama_index_geekai import GeekAI
 
 SYSTEM = "Answer the question using only the context. Be brief."
 PROMPT = "Context:\n{context}\n\nQuestion: {question}"
-SETTINGS: dict[str, Any] = {"temperature": 0, "max_tokens": 40}
+SETTINGS: dict[str, Any] = {"temperature": 0, "max_tokens": 32}
 SEARCH = {"return_result": True, "count": 3}
 CHUNKS = 2
 NEEDED = 10

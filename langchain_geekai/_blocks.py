@@ -8,24 +8,18 @@ index alone, and would otherwise merge reasoning, text and tool calls that all h
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.block_translators import register_translator
 from langchain_core.messages.content import KNOWN_BLOCK_TYPES
 
-from geekai_core.citations import Source, sources
-from geekai_core.citations import annotations as annotate
+if TYPE_CHECKING:
+    from geekai_core.citations import Source  # loaded with the first sources: its patterns take a while to compile
 
 Block = dict[str, Any]
 
-_AUDIO_TYPES = {
-    "UklGR": "audio/wav",
-    "SUQz": "audio/mpeg",
-    "//": "audio/mpeg",
-    "T2dnUw": "audio/ogg",
-    "Zkx": "audio/flac",
-}
+_AUDIO_KINDS = {"UklGR": "wav", "SUQz": "mpeg", "//": "mpeg", "T2dnUw": "ogg", "Zkx": "flac"}
 """How base64 of a kind of audio begins: an answer does not say its format."""
 
 
@@ -62,7 +56,9 @@ def end_blocks(rest: str, text: str, kwargs: Mapping[str, Any]) -> list[Any]:
     `rest`: what of the text no chunk has told yet.
     """
     found = message_sources(kwargs)
-    blocks = [{**block, "index": f"lc_{block['type']}"} for block in (*_search(found), *_refusal(kwargs), *_audio(kwargs))]
+    blocks = [
+        {**block, "index": f"lc_{block['type']}"} for block in (*_search(found), *_refusal(kwargs), *_audio(kwargs))
+    ]
     cited = _citations(text, found) if text else []
     if rest or cited:
         blocks.append({"type": "text", "text": rest, **({"annotations": cited} if cited else {}), "index": "lc_text"})
@@ -72,7 +68,11 @@ def end_blocks(rest: str, text: str, kwargs: Mapping[str, Any]) -> list[Any]:
 def message_sources(kwargs: Mapping[str, Any]) -> list[Source]:
     """The numbered sources in a message's `additional_kwargs`."""
     citations, results = kwargs.get("citations"), kwargs.get("search_results")
-    return sources(citations or [], results or []) if citations or results else []
+    if not (citations or results):
+        return []
+    from geekai_core.citations import sources
+
+    return sources(citations or [], results or [])
 
 
 def _content(message: AIMessage) -> str:
@@ -90,8 +90,8 @@ def _search(found: list[Source]) -> list[Block]:
     """The search that the server made, as the call of a tool and its result. What it asked is not told."""
     if not found:
         return []
-    pages = [{"title": source.title, "url": source.url, "content": source.content} for source in found]
-    output = [{key: value for key, value in page.items() if value is not None} for page in pages]
+    told = ("title", "url", "content")
+    output = [{key: getattr(page, key) for key in told if getattr(page, key) is not None} for page in found]
     return [
         {"type": "server_tool_call", "id": "web_search", "name": "web_search", "args": {}},
         {"type": "server_tool_result", "tool_call_id": "web_search", "status": "success", "output": output},
@@ -100,17 +100,15 @@ def _search(found: list[Source]) -> list[Block]:
 
 def _citations(text: str, found: list[Source]) -> list[Block]:
     """`Citation`s; indices are those of the marker within the text, and missing where no marker names the source."""
+    if not found:
+        return []
+    from geekai_core.citations import annotations
+
     cited = []
-    for note in annotate(text, found) if found else ():
-        known = {
-            "url": note.url,
-            "title": note.title,
-            "start_index": note.start_index,
-            "end_index": note.end_index,
-            "cited_text": note.cited_text,
-        }
-        told = {key: value for key, value in known.items() if value is not None}
-        cited.append({"type": "citation", **told, "extras": {"number": note.number}})
+    for note in annotations(text, found):
+        told = {key: value for key, value in vars(note).items() if value is not None}
+        number = told.pop("number")
+        cited.append({"type": "citation", **told, "extras": {"number": number}})
     return cited
 
 
@@ -126,11 +124,10 @@ def _audio(kwargs: Mapping[str, Any]) -> list[Block]:
     audio = kwargs.get("audio")
     if not isinstance(audio, Mapping) or not audio.get("data"):
         return []
-    data = audio["data"]
-    mime = next((mime for start, mime in _AUDIO_TYPES.items() if data.startswith(start)), None)
+    kind = next((kind for start, kind in _AUDIO_KINDS.items() if audio["data"].startswith(start)), None)
     rest = {key: value for key, value in audio.items() if key not in ("data", "id") and value is not None}
-    told = {"id": audio.get("id"), "mime_type": mime, "extras": rest}
-    return [{"type": "audio", "base64": data, **{key: value for key, value in told.items() if value}}]
+    told = {"id": audio.get("id"), "mime_type": kind and f"audio/{kind}", "extras": rest}
+    return [{"type": "audio", "base64": audio["data"], **{key: value for key, value in told.items() if value}}]
 
 
 register_translator("geekai", translate_message, translate_chunk)

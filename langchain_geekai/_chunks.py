@@ -69,93 +69,65 @@ class Chunks:
             # Sources are mapped to spans of the whole text, which no other chunk holds.
             content = end_blocks(content, told.content, kwargs)
             metadata["output_version"] = "v1"
-        message = AIMessageChunk(
-            content=content,
-            additional_kwargs=kwargs,
-            response_metadata=metadata,
-            usage_metadata=told.usage,
-            chunk_position="last",
-        )
+        said = {"additional_kwargs": kwargs, "response_metadata": metadata, "usage_metadata": told.usage}
+        message = AIMessageChunk(content=content, chunk_position="last", **said)
         reason = metadata.get("finish_reason")
         return ChatGenerationChunk(message=message, generation_info={"finish_reason": reason} if reason else None)
 
 
-def build_chunk(
-    content: str, kwargs: dict[str, Any], metadata: dict[str, Any], pieces: list[ToolCallPiece] | None
-) -> ChatGenerationChunk:
+Pieces = list[ToolCallPiece] | None
+
+
+def build_chunk(text: str, kwargs: dict[str, Any], metadata: dict[str, Any], pieces: Pieces) -> ChatGenerationChunk:
     """A chunk that equals the validated one, made the cheap way wherever that is possible."""
-    if _shortcut_holds():
-        if pieces is None:
-            return _built(content, kwargs, metadata, [], [], [])
-        if all(not piece.arguments or piece.arguments.lstrip()[:1] not in ("", "{") for piece in pieces):
-            return _built_with_pieces(content, kwargs, metadata, pieces)
-    return validated_chunk(content, kwargs, metadata, pieces)
+    # LangChain parses each piece of arguments; of one that cannot begin an object, the result is known.
+    known = pieces is None or all(not p.arguments or p.arguments.lstrip()[:1] not in ("", "{") for p in pieces)
+    return (_built if known and _shortcut_holds() else validated_chunk)(text, kwargs, metadata, pieces)
 
 
-def validated_chunk(
-    content: str, kwargs: dict[str, Any], metadata: dict[str, Any], pieces: list[ToolCallPiece] | None
-) -> ChatGenerationChunk:
+def validated_chunk(text: str, kwargs: dict[str, Any], metadata: dict[str, Any], pieces: Pieces) -> ChatGenerationChunk:
     """A chunk as LangChain builds it."""
-    given = {"additional_kwargs": kwargs} if kwargs else {}
-    calls = {"tool_call_chunks": _call_chunks(pieces)} if pieces else {}
-    message = AIMessageChunk(content=content, response_metadata=metadata, **given, **calls)
-    return ChatGenerationChunk(message=message)
+    given: dict[str, Any] = {"additional_kwargs": kwargs} if kwargs else {}
+    if pieces:
+        given["tool_call_chunks"] = _call_chunks(pieces)
+    return ChatGenerationChunk(message=AIMessageChunk(content=text, response_metadata=metadata, **given))
 
 
 def _call_chunks(pieces: list[ToolCallPiece]) -> list[Any]:
     return [tool_call_chunk(name=p.name, args=p.arguments, id=p.id, index=p.slot) for p in pieces]
 
 
-def _built_with_pieces(
-    content: str, kwargs: dict[str, Any], metadata: dict[str, Any], pieces: list[ToolCallPiece]
-) -> ChatGenerationChunk:
-    """Pieces that cannot begin an object: LangChain would parse each, to the result that is known already."""
-    calls = [tool_call(name=p.name or "", args={}, id=p.id) for p in pieces if not p.arguments]
-    broken = [invalid_tool_call(name=p.name, args=p.arguments, id=p.id, error=None) for p in pieces if p.arguments]
-    return _built(content, kwargs, metadata, _call_chunks(pieces), calls, broken)
-
-
-def _built(
-    content: str,
-    kwargs: dict[str, Any],
-    metadata: dict[str, Any],
-    pieces: list[Any],
-    calls: list[Any],
-    broken: list[Any],
-) -> ChatGenerationChunk:
-    message: AIMessageChunk = _new(AIMessageChunk)
+def _built(text: str, kwargs: dict[str, Any], metadata: dict[str, Any], pieces: Pieces) -> ChatGenerationChunk:
+    calls: dict[str, Any] = {"tool_call_chunks": [], "tool_calls": [], "invalid_tool_calls": []}
     given = {"content", "response_metadata"}
     if kwargs:
         given.add("additional_kwargs")
     if pieces:
-        given.update(("tool_call_chunks", "tool_calls", "invalid_tool_calls"))
-    fields = {
-        "content": content,
-        "additional_kwargs": kwargs,
-        "response_metadata": metadata,
-        "type": "AIMessageChunk",
-        "name": None,
-        "id": None,
-        "tool_calls": calls,
-        "invalid_tool_calls": broken,
-        "usage_metadata": None,
-        "tool_call_chunks": pieces,
-        "chunk_position": None,
-    }
-    _set(message, "__dict__", fields)
-    _set(message, "__pydantic_fields_set__", given)
-    _set(message, "__pydantic_extra__", {})
-    _set(message, "__pydantic_private__", None)
-    chunk: ChatGenerationChunk = _new(ChatGenerationChunk)
-    _set(
-        chunk,
-        "__dict__",
-        {"text": content, "generation_info": None, "type": "ChatGenerationChunk", "message": message},
-    )
-    _set(chunk, "__pydantic_fields_set__", {"message", "text"})
-    _set(chunk, "__pydantic_extra__", None)
-    _set(chunk, "__pydantic_private__", None)
+        given.update(calls)
+        broken = [p for p in pieces if p.arguments]
+        calls["tool_call_chunks"] = _call_chunks(pieces)
+        calls["tool_calls"] = [tool_call(name=p.name or "", args={}, id=p.id) for p in pieces if not p.arguments]
+        calls["invalid_tool_calls"] = [
+            invalid_tool_call(name=p.name, args=p.arguments, id=p.id, error=None) for p in broken
+        ]
+    said = {"content": text, "additional_kwargs": kwargs, "response_metadata": metadata}
+    message = _object(AIMessageChunk, {**_FIELDS, **said, **calls}, given, {})
+    generation = {**_GENERATION, "text": text, "message": message}
+    chunk: ChatGenerationChunk = _object(ChatGenerationChunk, generation, {"message", "text"}, None)
     return chunk
+
+
+_FIELDS = {"type": "AIMessageChunk", "name": None, "id": None, "usage_metadata": None, "chunk_position": None}
+_GENERATION = {"type": "ChatGenerationChunk", "generation_info": None}
+
+
+def _object(cls: type[Any], fields: dict[str, Any], given: set[str], extra: dict[str, Any] | None) -> Any:
+    made = _new(cls)
+    _set(made, "__dict__", fields)
+    _set(made, "__pydantic_fields_set__", given)
+    _set(made, "__pydantic_extra__", extra)
+    _set(made, "__pydantic_private__", None)
+    return made
 
 
 _new = object.__new__
@@ -165,10 +137,9 @@ _set = object.__setattr__
 @functools.cache
 def _shortcut_holds() -> bool:
     """Whether the objects built here have the fields of this langchain-core's own; asked once."""
-    built, validated = _built("a", {}, {}, [], [], []), validated_chunk("a", {}, {}, None)
+    built, validated = _built("a", {}, {}, None), validated_chunk("a", {}, {}, None)
     return all(
-        mine.__dict__.keys() == theirs.__dict__.keys()
-        and mine.__pydantic_extra__ == theirs.__pydantic_extra__
-        and mine.__pydantic_private__ == theirs.__pydantic_private__
+        [mine.__dict__.keys(), mine.__pydantic_extra__, mine.__pydantic_private__]
+        == [theirs.__dict__.keys(), theirs.__pydantic_extra__, theirs.__pydantic_private__]
         for mine, theirs in ((built, validated), (built.message, validated.message))
     )

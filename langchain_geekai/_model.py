@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
-from pydantic import AliasChoices, BaseModel, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AliasChoices, Field, SecretStr, model_validator
 
 from geekai_core import AsyncClient, ChatOptions, Client, ClientOptions, __version__
 from geekai_core.config import Config, configure
-from geekai_core.models import langchain_profile
+from geekai_core.models import langchain_profile, supports_tools
 from geekai_core.options import Timeout, option_fields, refuse_unknown
 from geekai_core.wire import ModelInfo
 from langchain_geekai._errors import langchain_errors
@@ -18,6 +18,8 @@ from langchain_geekai._messages import PROVIDER
 
 _SETTINGS = tuple(name for name in Config.__dataclass_fields__ if name not in ("api_key", "base_url"))
 _CLIENT_FIELDS = ("geekai_api_key", "geekai_api_base", "http_client", "http_async_client", *_SETTINGS)
+_MADE = "_clients_made"
+"""Where a model keeps its clients: beside its fields, so that they take no part in comparing and serializing it."""
 
 
 class GeekAIModel(ChatOptions, ClientOptions, BaseChatModel):
@@ -46,8 +48,6 @@ class GeekAIModel(ChatOptions, ClientOptions, BaseChatModel):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """An `httpx.AsyncClient` of your own, for one event loop."""
 
-    _made: tuple[list[Any], Client, AsyncClient] | None = PrivateAttr(default=None)
-
     @model_validator(mode="before")
     @classmethod
     def _know_keywords(cls, values: Any) -> Any:
@@ -67,18 +67,18 @@ class GeekAIModel(ChatOptions, ClientOptions, BaseChatModel):
         return self
 
     def _config(self) -> Config:
-        values = self.__dict__
-        settings = {name: values[name] for name in _SETTINGS}
-        return configure(values["geekai_api_key"], values["geekai_api_base"], **settings)
+        settings = {name: self.__dict__[name] for name in _SETTINGS}
+        return configure(self.geekai_api_key, self.geekai_api_base, **settings)
 
     def _clients(self) -> tuple[Client, AsyncClient]:
         """The clients, made when first needed, and made anew when a copy or an assignment changed their settings."""
-        values, made = self.__dict__, self._made
+        values = self.__dict__
+        made: tuple[list[Any], Client, AsyncClient] | None = values.get(_MADE)
         wanted = [values[name] for name in _CLIENT_FIELDS]
         if made is None or made[0] != wanted:
             config = self._config()
             sync = Client(config, http_client=self.http_client)
-            made = self._made = wanted, sync, AsyncClient(config, http_async_client=self.http_async_client)
+            made = values[_MADE] = wanted, sync, AsyncClient(config, http_async_client=self.http_async_client)
         return made[1], made[2]
 
     def close(self) -> None:
@@ -91,10 +91,8 @@ class GeekAIModel(ChatOptions, ClientOptions, BaseChatModel):
 
     def __getstate__(self) -> dict[Any, Any]:
         state = super().__getstate__()
-        state["__dict__"] = {**state["__dict__"], "http_client": None, "http_async_client": None}
-        state["__dict__"].pop("_serialized", None)
-        state["__pydantic_private__"] = {**(state["__pydantic_private__"] or {}), "_made": None}
-        return state
+        kept = {key: value for key, value in state["__dict__"].items() if key not in (_MADE, "_serialized")}
+        return {**state, "__dict__": {**kept, "http_client": None, "http_async_client": None}}
 
     def __copy__(self) -> GeekAIModel:
         copy = super().__copy__()
@@ -103,8 +101,8 @@ class GeekAIModel(ChatOptions, ClientOptions, BaseChatModel):
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> GeekAIModel:
         memo = {} if memo is None else memo
-        for name in ("http_client", "http_async_client", "rate_limiter", "cache"):  # these are meant to be shared
-            shared = getattr(self, name)
+        for name in (_MADE, "http_client", "http_async_client", "rate_limiter", "cache"):  # these are to be shared
+            shared = self.__dict__.get(name)
             memo[id(shared)] = shared
         return super().__deepcopy__(memo)
 
@@ -121,17 +119,18 @@ class GeekAIModel(ChatOptions, ClientOptions, BaseChatModel):
     def _identifying_params(self) -> Mapping[str, Any]:
         """Every field that may change an answer."""
         values = self.__dict__
-        fields = {
-            name: value.model_dump(exclude_none=True) if isinstance(value, BaseModel) else value
-            for name, value in option_fields(self).items()
-        }
         own = ("geekai_api_base", "reasoning_effort", "extra_body", "model_kwargs", "default_query", "split_think")
-        return {"model": self.model, **fields, **{name: values[name] for name in own if values[name]}}
+        return {"model": self.model, **option_fields(self), **{name: values[name] for name in own if values[name]}}
 
     @property
     def lc_secrets(self) -> dict[str, str]:
         """The field that `dumpd` writes as the name of a secret."""
         return {"geekai_api_key": "GEEKAI_API_KEY"}
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        """The fields that hold objects of ours, as the plain values that `load` can read back."""
+        return {name: value for name, value in option_fields(self).items() if name in ("search_config", "thinking")}
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
@@ -146,7 +145,7 @@ class GeekAIModel(ChatOptions, ClientOptions, BaseChatModel):
         return params
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        return langchain_profile(ModelInfo(id=self.model))  # type: ignore[return-value]
+        return {} if supports_tools(self.model) else {"tool_calling": False}
 
     def fetch_profile(self) -> ModelProfile:
         """Ask GeekAI's `/models` for this model, and set and return its `profile` (context window, capabilities).

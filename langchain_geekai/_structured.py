@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from collections.abc import Generator, Mapping
 from typing import Any
 
+from langchain_core import exceptions
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import BaseCumulativeTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.utils.function_calling import convert_to_json_schema
-from pydantic import ValidationError
 
 from geekai_core import ConfigurationError, GeekAIError, InvalidResponseError, Message
 from geekai_core.structured import (
     Rung,
     answer_json,
+    needs_instruction,
     next_rung,
     partial_json,
     request_fields,
@@ -29,29 +31,47 @@ from langchain_geekai._messages import to_wire_messages
 
 Body = dict[str, Any]
 Plan = dict[str, Any]
-"""How JSON is to be asked for: `rungs` (best first), `schema`, `name`, `strict`."""
+"""How JSON is to be asked for: `method`, `supports_tools`, `schema`, `name`, `strict`."""
 
 
 def plan_for(schema: Any, method: str | None, *, strict: bool | None, supports_tools: bool) -> Plan:
     """The plan for a schema of any kind. Raises `ConfigurationError` for an unknown method, or one without a schema."""
-    ladder = rungs(method, thinking=False, supports_tools=supports_tools)
-    if schema is None:
-        if method != "json_mode":
-            raise ConfigurationError(f"the method {method!r} of structured output needs a schema")
-        return {"rungs": ladder}
+    first = rungs(method, thinking=False, supports_tools=supports_tools)[0]
+    if schema is None and method != "json_mode":
+        raise ConfigurationError(f"the method {method!r} of structured output needs a schema")
+    plan: Plan = {"method": first, "supports_tools": supports_tools, "strict": strict}
+    return plan if schema is None else {**plan, **_shape(schema)}
+
+
+def _shape(schema: Any) -> dict[str, Any]:
+    """The JSON schema of a schema of any kind, and its name.
+
+    LangChain writes definitions out in place, which more models understand; one that contains itself would be lost.
+    """
     shape = convert_to_json_schema(schema)
-    return {"rungs": ladder, "schema": shape, "name": shape.get("title") or "answer", "strict": strict}
+    name = shape.get("title") or "answer"
+    if isinstance(schema, type) and hasattr(schema, "model_json_schema"):
+        own = schema.model_json_schema()
+        refs = {at: set(_REF.findall(json.dumps(inner))) for at, inner in own.get("$defs", {}).items()}
+        for _ in refs:
+            refs = {at: found.union(*(refs[one] for one in found)) for at, found in refs.items()}
+        if any(at in found for at, found in refs.items()):
+            top = own.pop("$ref", "").rpartition("/")[2]
+            shape = {**own["$defs"].get(top, {}), **own}
+    return {"schema": shape, "name": name}
+
+
+_REF = re.compile(r'"#/\$defs/([^"]+)"')
 
 
 def schema_format(schema: Any, strict: bool | None) -> Body:
     """The `response_format` for a schema of any kind, or for one that is in wire form already."""
     if isinstance(schema, dict) and schema.get("type") in ("json_schema", "json_object", "text"):
         return {"response_format": schema}
-    shape = convert_to_json_schema(schema)
-    return request_fields("json_schema", shape, shape.get("title") or "answer", strict=strict)
+    return request_fields("json_schema", **_shape(schema), strict=strict)
 
 
-def wants_json(body: Body | Mapping[str, Any]) -> bool:
+def wants_json(body: Mapping[str, Any]) -> bool:
     """Whether a request's answer is to be JSON text."""
     return (body.get("response_format") or {}).get("type") in ("json_schema", "json_object")
 
@@ -62,45 +82,29 @@ def unfenced(text: str, body: Mapping[str, Any]) -> str:
 
 
 class Unfencing:
-    """`unfenced` for a stream: feed it text in any pieces. JSON passes at once, anything else once it is understood.
+    """`unfenced` for a stream: feed it text in any pieces. JSON passes at once, anything else waits for its end.
 
-    >>> stream = Unfencing()
-    >>> stream.feed("``"), stream.feed('`json\\n{"a"'), stream.feed(": 1}\\n``"), stream.feed("`"), stream.finish()
-    ('', '{"a"', ': 1}', '', '')
+    >>> fenced = Unfencing()
+    >>> fenced.feed("```json\\n{"), fenced.feed("}\\n```"), fenced.finish()
+    ('', '', '{}')
     """
 
     def __init__(self) -> None:
-        self._held = ""
-        self._phase = "before"
+        self._held: str | None = ""
 
     def feed(self, text: str) -> str:
         """What can be told by now."""
-        if self._phase == "plain" or not text:
+        if self._held is None:
             return text
         self._held += text
-        if self._phase == "before":
-            if self._held.lstrip()[:1] in ("{", "["):
-                self._phase = "plain"
-                return self._take(len(self._held))
-            opened = strip_fences(self._held)
-            if opened == self._held:
-                return ""
-            self._phase, self._held = "inside", self._held[self._held.rindex(opened) :] if opened else ""
-        if self._phase == "after":
+        if self._held.lstrip()[:1] not in ("{", "["):
             return ""
-        closing = _CLOSING.search(self._held)
-        if closing:
-            self._phase = "after"
-        # No JSON ends with a backtick: one at the end is a fence, or, if more follows, part of a string.
-        return self._take(closing.start() if closing else len(self._held.rstrip(" \t\r\n`")))
+        told, self._held = self._held, None
+        return told
 
     def finish(self) -> str:
-        """What was held back and is the answer's after all."""
-        return strip_fences(self._held) if self._phase == "before" else ""
-
-    def _take(self, end: int) -> str:
-        told, self._held = self._held[:end], self._held[end:]
-        return told
+        """What was held back."""
+        return strip_fences(self._held or "")
 
 
 def requests(body: Body, plan: Plan | None) -> Generator[Body, GeekAIError, None]:
@@ -109,44 +113,40 @@ def requests(body: Body, plan: Plan | None) -> Generator[Body, GeekAIError, None
     Without a plan there is still a second way for a `response_format` with a schema (`create_agent` sends it whatever
     the model can), and for a forced `tool_choice`, which models refuse while they think.
     """
-    planned = plan is not None
+    thinking = bool(body.get("enable_thinking"))
+    asked, planned = body, plan is not None
     plan = plan or _plan_of(body)
-    ladder: list[Rung] = list(plan["rungs"])
-    thinking = bool(body.get("enable_thinking") or body.get("thinking"))
-    if planned and thinking and ladder[0] == "json_schema":
-        ladder = rungs("json_schema", thinking=True, supports_tools="function_calling" in ladder)
-    rung: Rung = ladder.pop(0)
-    asked = _asked(body, plan, rung, thinking=False) if planned else body
+    ladder = rungs(plan["method"], thinking=thinking, supports_tools=plan.get("supports_tools", False))
+    rung = ladder.pop(0)
+    if planned:
+        asked = _asked(body, plan, rung, thinking)
     while True:
         error = yield asked
-        forced = asked.get("tool_choice") not in (None, "auto", "none")
-        if forced and next_rung("function_calling", error, ["json_mode"]):
+        if asked.get("tool_choice") not in (None, "auto", "none") and next_rung("function_calling", error, ["prompt"]):
             warnings.warn(f"no forced tool_choice for this model, its tools are only offered: {error}", stacklevel=3)
-            asked = {**asked, "tool_choice": "auto"}
+            asked = _asked(body, plan, rung, True) if planned else {**asked, "tool_choice": "auto"}
             continue
-        following = next_rung(rung, error, ladder)
+        following = next_rung(rung, error, ladder if "schema" in plan else ())
         if following is None:
             raise error
         ladder.remove(following)
-        asked, rung = _asked(body, plan, following, thinking=thinking), following
+        asked, rung = _asked(body, plan, following, thinking), following
 
 
 def _plan_of(body: Body) -> Plan:
     wanted = body.get("response_format")
-    if isinstance(wanted, dict) and wanted.get("type") == "json_schema" and isinstance(wanted.get("json_schema"), dict):
-        return {"rungs": ["json_schema", "json_mode"], **wanted["json_schema"]}
-    return {"rungs": ["function_calling"]}
+    if isinstance(wanted, dict) and isinstance(wanted.get("json_schema"), dict):
+        return {"method": "json_schema", **wanted["json_schema"]}
+    return {"method": "function_calling"}
 
 
-def _asked(body: Body, plan: Plan, rung: Rung, *, thinking: bool) -> Body:
+def _asked(body: Body, plan: Plan, rung: Rung, thinking: bool) -> Body:
     """The body that asks for JSON by `rung`; tools that were bound beside it stay."""
     asked = {key: value for key, value in body.items() if key not in ("response_format", "json_mode")}
-    schema = plan.get("schema")
-    if rung == "json_mode" and schema is not None:
+    schema, name = plan.get("schema"), plan.get("name") or "answer"
+    if schema is not None and needs_instruction(rung, thinking=thinking):
         asked["messages"] = _instructed(body["messages"], schema_instruction(schema))
-    fields = request_fields(
-        rung, schema or {}, plan.get("name") or "answer", strict=plan.get("strict"), thinking=thinking
-    )
+    fields = request_fields(rung, schema or {}, name, strict=plan.get("strict"), thinking=thinking)
     if "tools" in fields:
         fields["tools"] = [*body.get("tools", []), *fields["tools"]]
         fields["parallel_tool_calls"] = body.get("parallel_tool_calls", False)
@@ -161,9 +161,6 @@ def _instructed(messages: list[Body], instruction: str) -> list[Body]:
     return [{"role": "system", "content": instruction}, *messages]
 
 
-_CLOSING = re.compile(r"\n[ \t]*```")
-
-
 class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
     """An answer to the object that was asked for, wherever the model put its JSON; growing objects while it streams.
 
@@ -171,7 +168,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
     """
 
     form: Any = None
-    rung: str = "json_schema"
+    rung: Rung = "json_schema"
 
     @property
     def _type(self) -> str:
@@ -183,26 +180,32 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """The object; while `partial`, as far as it goes, or None."""
-        generation = result[0]
-        message = generation.message if isinstance(generation, ChatGeneration) else AIMessage(generation.text)
+        message = result[0].message if isinstance(result[0], ChatGeneration) else AIMessage(result[0].text)
+        partial = partial and getattr(message, "chunk_position", None) != "last"
         try:
-            value = _partial(message) if partial else self._whole(message)
-            return None if value is None else self._validated(value)
-        except (InvalidResponseError, ValidationError, ValueError, TypeError) as exc:
+            if partial:
+                value = _partial(message)
+            else:
+                _raise_if_refused(message)
+                wire = to_wire_messages([message], "all")[0]
+                value = answer_json(Message.model_validate(wire), self.rung)
+            # pydantic's classes, v2 and v1; a TypedDict has neither
+            validate = getattr(self.form, "model_validate", None) or getattr(self.form, "parse_obj", None)
+            return validate(value) if validate and value is not None else value
+        except (InvalidResponseError, ValueError, TypeError) as exc:
             if partial:
                 return None
             raise OutputParserException(f"the answer does not fit: {exc}", llm_output=str(message.text)) from exc
 
-    def _whole(self, message: BaseMessage) -> Any:
-        wire = to_wire_messages([message], "all")[0]
-        return answer_json(Message.model_validate(wire), self.rung)  # type: ignore[arg-type]
 
-    def _validated(self, value: Any) -> Any:
-        if isinstance(self.form, type):
-            for name in ("model_validate", "parse_obj"):  # pydantic's v2 and v1
-                if validate := getattr(self.form, name, None):
-                    return validate(value)
-        return value
+def _raise_if_refused(message: BaseMessage) -> None:
+    """Raise `ModelRefusalError`, or a parser's error where langchain-core is older than 1.7.5 and has none."""
+    words = message.additional_kwargs.get("refusal")
+    if words or message.response_metadata.get("finish_reason") == "content_filter":
+        told = f"the model refused: {words or 'its answer was withheld by a content filter'}"
+        if hasattr(exceptions, "ModelRefusalError"):
+            raise exceptions.ModelRefusalError(told, raw_message=message)
+        raise OutputParserException(told, llm_output=str(message.text))
 
 
 def _partial(message: BaseMessage) -> Any:

@@ -7,7 +7,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from geekai_core import ConfigurationError
@@ -56,8 +55,8 @@ def to_wire_tool(tool: Any, strict: bool | None = None) -> Tool:
     """One tool. Agents bind the same tools anew at each step, so a tool is converted once for as long as it lives."""
     if isinstance(tool, dict):
         return convert_to_openai_tool(tool, strict=strict)
-    told = (tool.name, tool.description, id(tool.args_schema)) if isinstance(tool, BaseTool) else ()
-    key = (id(tool), strict, *told)
+    told = (getattr(tool, name, None) for name in ("name", "description"))  # which may be assigned anew
+    key = (id(tool), strict, *told, id(getattr(tool, "args_schema", None)))
     known = _converted.get(key)
     if known is not None and known[0]() is tool:
         return known[1]

@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
-from pydantic import BaseModel
 
 from geekai_core import ChatCompletion, GeekAIError
 from geekai_core.collected import Collected
@@ -36,9 +34,67 @@ class ChatGeekAI(GeekAIModel):
     Setup:
         `pip install "geekai[langchain]"`, and the key in `GEEKAI_API_KEY` or `api_key=`.
 
-    Fields: GeekAI's own are documented in `ChatOptions`, those of this client in `ClientOptions`, both with their
-    sources. Any field may be given per call or by `bind`; an unknown one is a `ConfigurationError` that names the
-    nearest. `extra_body` (or `model_kwargs`) is for what this package does not know.
+    Instantiate:
+        ```python
+        from langchain_geekai import ChatGeekAI
+
+        model = ChatGeekAI(model="gpt-4o", temperature=0, max_tokens=500)
+        ```
+
+        GeekAI's own fields are documented in `ChatOptions`, those of this client in `ClientOptions`, with their
+        sources. Any field may be given per call or by `bind`; an unknown one is a `ConfigurationError` that names the
+        nearest. `extra_body` (or `model_kwargs`) is for what this package does not know.
+
+    Invoke, stream:
+        ```python
+        answer = model.invoke([("system", "You are brief."), ("user", "What is tea?")])
+        print(answer.text, answer.usage_metadata)
+        for chunk in model.stream("What is tea?"):
+            print(chunk.text, end="")
+        ```
+
+        `ainvoke`, `astream`, `batch` and `abatch` are native too.
+
+    Search and sources:
+        ```python
+        from langchain_geekai import collect, get_citations
+
+        searching = model.bind(enable_search=True, search_config={"return_result": True})
+        with collect() as collected:
+            answer = searching.invoke("Tea today?")
+        for source in get_citations(answer):
+            print(source.number, source.title, source.url)
+        print(collected.billed_units)  # billed searches, not money
+        ```
+
+    Reasoning:
+        ```python
+        thinking = ChatGeekAI(model="deepseek-r1", reasoning_effort="low")
+        print(thinking.invoke("Why is the sky blue?").additional_kwargs["reasoning_content"])
+        ```
+
+    Tools:
+        ```python
+        def weather(city: str) -> str:
+            \"\"\"The weather of a city.\"\"\"
+            return f"{city}: sunny"
+
+
+        print(model.bind_tools([weather]).invoke("The weather in 'Oslo'?").tool_calls)
+        ```
+
+    Structured output:
+        ```python
+        from pydantic import BaseModel
+
+
+        class Person(BaseModel):
+            name: str
+            age: int
+
+
+        print(model.with_structured_output(Person).invoke("'Bob' is 3."))
+        ```
 
     Where an answer's parts are: text in `content`; `additional_kwargs` holds `reasoning_content`, `citations`,
     `search_results`, `audio`, `refusal` and unknown fields of the message; `response_metadata` holds `model_name`,
@@ -63,20 +119,14 @@ class ChatGeekAI(GeekAIModel):
         if stop is not None:
             fields["stop"] = stop
         if effort is not None:
-            thinking = fields.get("thinking") or {}
-            told = thinking.model_dump(exclude_none=True) if isinstance(thinking, BaseModel) else thinking
-            fields["thinking"] = {"reasoning_effort": effort, **told}
+            fields["thinking"] = {"reasoning_effort": effort, **(fields.get("thinking") or {})}
             fields.setdefault("enable_thinking", True)
         wire = to_wire_messages(messages, self.reasoning_history)
         usage = self.stream_usage if usage is None else usage
         return chat_body(wire, fields, stream=stream, stream_usage=usage, extra_body=extra), plan
 
     def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         with langchain_errors():
             steps = requests(*self._request(messages, stop, kwargs))
@@ -91,11 +141,7 @@ class ChatGeekAI(GeekAIModel):
                     body = steps.send(error)
 
     async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         with langchain_errors():
             steps = requests(*self._request(messages, stop, kwargs))
@@ -110,11 +156,7 @@ class ChatGeekAI(GeekAIModel):
                     body = steps.send(error)
 
     def _stream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
         with langchain_errors():
             steps = requests(*self._request(messages, stop, kwargs, stream=True))
@@ -136,11 +178,7 @@ class ChatGeekAI(GeekAIModel):
                     body = steps.send(error)
 
     async def _astream(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
+        self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
         with langchain_errors():
             steps = requests(*self._request(messages, stop, kwargs, stream=True))
@@ -167,12 +205,10 @@ class ChatGeekAI(GeekAIModel):
         return super()._streaming_disabled(**kwargs) or bool(background and not kwargs.get("stream"))
 
     def _combine_llm_outputs(self, outputs: list[dict[str, Any] | None], /) -> dict[str, Any]:
-        told = [output for output in outputs if output]
-        total = Collected()
+        total, told = Collected(), [output for output in outputs if output]
         for output in told:
             total.add({"usage": output.get("token_usage")})
-        named = {"model_name": told[0].get("model_name")} if told else {}
-        return {"token_usage": total.usage, **named}
+        return {"token_usage": total.usage, "model_name": told[0].get("model_name") if told else None}
 
     def bind_tools(
         self,
@@ -219,7 +255,7 @@ class ChatGeekAI(GeekAIModel):
             fields = tool_fields(tools or ())
         told = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
         model = self.bind(structured_plan=plan, ls_structured_output_format=told, **fields, **kwargs)
-        parser = AnswerParser(form=schema, rung=plan["rungs"][0])
+        parser = AnswerParser(form=schema, rung=plan["method"])
         if not include_raw:
             return model | parser
         parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)

@@ -14,6 +14,7 @@ from langchain_core.tracers.context import register_configure_hook
 
 from geekai_core.citations import Source, sources
 from geekai_core.collected import Collected
+from langchain_geekai._blocks import message_sources
 from langchain_geekai._messages import PROVIDER
 
 
@@ -69,8 +70,7 @@ def get_citations(message: BaseMessage) -> list[Source]:
 
     A marker such as `[2]` in the text means the source whose `number` is 2.
     """
-    kwargs = message.additional_kwargs
-    return sources(kwargs.get("citations") or [], kwargs.get("search_results") or [])
+    return message_sources(message.additional_kwargs)
 
 
 def get_search_results(message: BaseMessage) -> list[Source]:

@@ -8,18 +8,7 @@ from collections.abc import Callable, Sequence
 from io import IOBase
 from typing import Any
 
-from llama_index.core.base.llms.types import (
-    AudioBlock,
-    CachePoint,
-    CitableBlock,
-    CitationBlock,
-    DocumentBlock,
-    ImageBlock,
-    TextBlock,
-    ThinkingBlock,
-    ToolCallBlock,
-    VideoBlock,
-)
+from llama_index.core.base.llms import types as li
 
 from geekai_core import ConfigurationError
 
@@ -39,12 +28,12 @@ def to_wire_content(blocks: Sequence[Any]) -> str | list[Part]:
 
 
 def _to_wire_parts(block: Any) -> list[Part]:
-    if isinstance(block, TextBlock):
+    if isinstance(block, li.TextBlock):
         return [{"type": "text", "text": block.text}]
-    if isinstance(block, CitableBlock):
+    if isinstance(block, li.CitableBlock):
         inner = [part for nested in block.content for part in _to_wire_parts(nested)]
         return [{"type": "text", "text": f"{block.title}\n{block.source}"}, *inner]
-    if isinstance(block, (ThinkingBlock, ToolCallBlock, CitationBlock, CachePoint)):
+    if isinstance(block, (li.ThinkingBlock, li.ToolCallBlock, li.CitationBlock, li.CachePoint)):
         return []
     for cls, convert in _MEDIA.items():
         if isinstance(block, cls):
@@ -52,32 +41,32 @@ def _to_wire_parts(block: Any) -> list[Part]:
     raise ConfigurationError(f"a {type(block).__name__} cannot be sent: it is of a kind unknown here")
 
 
-def _image(block: ImageBlock) -> Part:
+def _image(block: li.ImageBlock) -> Part:
     url = {"url": _url(block, block.image, block.image_mimetype or "image/png", block.resolve_image)}
     return {"type": "image_url", "image_url": url | _set(detail=block.detail)}
 
 
-def _audio(block: AudioBlock) -> Part:
+def _audio(block: li.AudioBlock) -> Part:
     data = str(block.url) if block.url else _base64(block, block.audio, block.resolve_audio)
     return {"type": "input_audio", "input_audio": {"data": data} | _set(format=block.format)}
 
 
-def _video(block: VideoBlock) -> Part:
+def _video(block: li.VideoBlock) -> Part:
     url = {"url": _url(block, block.video, block.video_mimetype or "video/mp4", block.resolve_video)}
     return {"type": "video_url", "video_url": url | _set(fps=block.fps, detail=block.detail)}
 
 
-def _document(block: DocumentBlock) -> Part:
+def _document(block: li.DocumentBlock) -> Part:
     mime_type = block.document_mimetype or "application/octet-stream"
     url = {"url": _url(block, block.data, mime_type, block.resolve_document)}
     return {"type": "file_url", "file_url": url | _set(mime_type=block.document_mimetype)}
 
 
 _MEDIA: dict[type, Callable[[Any], Part]] = {
-    ImageBlock: _image,
-    AudioBlock: _audio,
-    VideoBlock: _video,
-    DocumentBlock: _document,
+    li.ImageBlock: _image,
+    li.AudioBlock: _audio,
+    li.VideoBlock: _video,
+    li.DocumentBlock: _document,
 }
 
 
@@ -101,7 +90,7 @@ def _base64(block: Any, data: Any, resolve: Callable[[], Any]) -> str:
     return base64.b64encode(raw).decode()
 
 
-def from_wire_images(parts: Any) -> list[ImageBlock]:
+def from_wire_images(parts: Any) -> list[li.ImageBlock]:
     """The images within a list of parts or of images, in the shapes that servers give them."""
     found = []
     for part in parts if isinstance(parts, list) else ():
@@ -110,15 +99,15 @@ def from_wire_images(parts: Any) -> list[ImageBlock]:
         if isinstance(url, str) and url:
             head, comma, data = url.partition(";base64,")
             if comma and _is_base64(data):
-                found.append(ImageBlock(image=data.encode(), image_mimetype=head.removeprefix("data:") or None))
+                found.append(li.ImageBlock(image=data.encode(), image_mimetype=head.removeprefix("data:") or None))
             elif not url.startswith("data:"):
-                found.append(ImageBlock(url=url))
+                found.append(li.ImageBlock(url=url))
     return found
 
 
-def from_wire_audio(data: str | None, format: str | None) -> list[AudioBlock]:
+def from_wire_audio(data: str | None, format: str | None) -> list[li.AudioBlock]:
     """Speech as a block. `format`: as asked for; the answer does not name it. None where the data is no base64."""
-    return [AudioBlock(audio=data.encode(), format=format)] if data and _is_base64(data) else []
+    return [li.AudioBlock(audio=data.encode(), format=format)] if data and _is_base64(data) else []
 
 
 def _is_base64(data: str) -> bool:

@@ -10,6 +10,7 @@ import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar, cast
 
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
@@ -26,12 +27,14 @@ from llama_index.core.instrumentation.events.llm import (
 )
 from llama_index.core.instrumentation.span import active_span_id
 
+from geekai_core.collected import Collected
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 dispatcher = get_dispatcher("llama_index.core.llms.callbacks")  # core's own, so that the same handlers hear us
 
-DEAF: set[type] = {NullEventHandler}
-"""Kinds of event handlers that do not listen to the pieces of a stream."""
+collecting: ContextVar[tuple[Collected, ...]] = ContextVar("geekai_collecting", default=())
+"""What `collect()` fills, in the context in which a call begins."""
 
 
 class Kind(NamedTuple):
@@ -62,6 +65,7 @@ class _Call:
         self._kind = kind
         self._asked = {kind.asked: asked}
         self._payload: dict[str, Any] = {kind.keys[0]: asked}
+        self._collecting = collecting.get()
         self._span = {"span_id": active_span_id.get()}
         self._callbacks: CallbackManager = llm.callback_manager
         described = llm.to_payload()
@@ -69,73 +73,80 @@ class _Call:
         told: dict[str, Any] = {EventPayload.ADDITIONAL_KWARGS: kwargs, EventPayload.SERIALIZED: described}
         self._id = self._callbacks.on_event_start(CBEventType.LLM, payload={**self._payload, **told})
 
-    def failed(self, error: BaseException, *, streaming: bool = False) -> None:
-        self._callbacks.on_event_end(CBEventType.LLM, payload={EventPayload.EXCEPTION: error}, event_id=self._id)
-        if streaming:
-            dispatcher.event(ExceptionEvent(exception=error, **self._span))
+    @contextmanager
+    def watched(self, *, streaming: bool = False) -> Iterator[None]:
+        """Tell of an error that passes."""
+        try:
+            yield
+        except BaseException as error:
+            self._callbacks.on_event_end(CBEventType.LLM, payload={EventPayload.EXCEPTION: error}, event_id=self._id)
+            if streaming:
+                dispatcher.event(ExceptionEvent(exception=error, **self._span))
+            raise
 
     def progressed(self, response: Any) -> None:
-        if _somebody_listens():
-            dispatcher.event(self._kind.in_progress(**self._asked, response=response, **self._span))
+        """Tell of a piece of a stream."""
+        dispatcher.event(self._kind.in_progress(**self._asked, response=response, **self._span))
 
-    def ended(self, response: Any) -> None:
+    def ended(self, response: Any) -> Any:
+        """Tell of the end; returns the response."""
+        for collected in self._collecting:
+            collected.add({**response.raw, **response.additional_kwargs})
         payload = {**self._payload, self._kind.keys[1]: response}
         self._callbacks.on_event_end(CBEventType.LLM, payload=payload, event_id=self._id)
         dispatcher.event(self._kind.ended(**self._asked, response=response, **self._span))
+        return response
 
     def stream(self, responses: Generator[Any, None, None]) -> Generator[Any, None, None]:
-        last = None
-        with closing(responses):
-            try:
-                for last in responses:
+        """The pieces, told of as they pass."""
+        last, listened = None, _listened()
+        with self.watched(streaming=True), closing(responses):
+            for last in responses:
+                if listened():
                     self.progressed(last)
-                    yield last
-            except BaseException as error:
-                self.failed(error, streaming=True)
-                raise
+                yield last
         self.ended(last)
 
     async def astream(self, responses: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
-        last = None
-        async with aclosing(responses):
-            try:
+        """`stream`, awaiting."""
+        last, listened = None, _listened()
+        with self.watched(streaming=True):
+            async with aclosing(responses):
                 async for last in responses:
-                    self.progressed(last)
+                    if listened():
+                        self.progressed(last)
                     yield last
-            except BaseException as error:
-                self.failed(error, streaming=True)
-                raise
         self.ended(last)
 
 
-def _somebody_listens() -> bool:
-    """Whether any handler on the way from core's dispatcher to the root listens to the pieces of a stream."""
-    at = dispatcher
-    while True:
-        for handler in at.event_handlers:
-            if handler.__class__ not in DEAF:
-                return True
-        if not at.propagate:
-            return False
-        at = at.parent
+def _listened() -> Callable[[], bool]:
+    """Tells, each time, whether any handler from core's dispatcher up to the root listens to the pieces of a stream."""
+    way = [dispatcher]
+    while way[-1].propagate:
+        way.append(way[-1].parent)
+
+    def listened() -> bool:
+        for at in way:
+            for handler in at.event_handlers:
+                if handler.__class__ is not NullEventHandler:
+                    return True
+        return False
+
+    return listened
 
 
 @contextmanager
-def _begun(llm: Any, kind: Kind, asked: Any, kwargs: dict[str, Any]) -> Iterator[_Call]:
+def _begun(llm: Any, kind: Kind, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[_Call]:
+    """A call that has begun. Events tell of a chat's keywords without its messages, as core has it."""
+    if not args and kind.asked not in kwargs:
+        raise (ValueError if kind is COMPLETION else TypeError)(f"no {kind.asked} given")
+    asked = args[0] if args else kwargs[kind.asked]
+    if kind is CHAT:
+        kwargs = {name: value for name, value in kwargs.items() if name != kind.asked}
     if not isinstance(llm.callback_manager, CallbackManager):
         llm.callback_manager = CallbackManager()
     with llm.callback_manager.as_trace(kind.trace):
         yield _Call(llm, kind, asked, kwargs)
-
-
-def _asked(kind: Kind, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """What was asked, and the keywords that events tell of: a chat's without its messages, as core does it."""
-    if args:
-        return (str(args[0]) if kind is COMPLETION else args[0]), kwargs
-    if kind.asked not in kwargs:
-        raise (ValueError if kind is COMPLETION else TypeError)(f"no {kind.asked} given")
-    rest = kwargs if kind is COMPLETION else {name: value for name, value in kwargs.items() if name != kind.asked}
-    return kwargs[kind.asked], rest
 
 
 def told(kind: Kind) -> Callable[[F], F]:
@@ -144,37 +155,23 @@ def told(kind: Kind) -> Callable[[F], F]:
     def wrap(method: F) -> F:
         @functools.wraps(method)
         def sync(self: Any, *args: Any, **kwargs: Any) -> Any:
-            asked, named = _asked(kind, args, kwargs)
-            with _begun(self, kind, asked, named) as call:
+            with _begun(self, kind, args, kwargs) as call:
                 limiter = getattr(self, "rate_limiter", None)
                 if limiter is not None:
                     limiter.acquire()
-                try:
+                with call.watched():
                     result = method(self, *args, **kwargs)
-                except BaseException as error:
-                    call.failed(error)
-                    raise
-                if isinstance(result, Generator):
-                    return call.stream(result)
-                call.ended(result)
-                return result
+                return call.stream(result) if isinstance(result, Generator) else call.ended(result)
 
         @functools.wraps(method)
         async def awaiting(self: Any, *args: Any, **kwargs: Any) -> Any:
-            asked, named = _asked(kind, args, kwargs)
-            with _begun(self, kind, asked, named) as call:
+            with _begun(self, kind, args, kwargs) as call:
                 limiter = getattr(self, "rate_limiter", None)
                 if limiter is not None:
                     await limiter.async_acquire()
-                try:
+                with call.watched():
                     result = await method(self, *args, **kwargs)
-                except BaseException as error:
-                    call.failed(error)
-                    raise
-                if isinstance(result, AsyncGenerator):
-                    return call.astream(result)
-                call.ended(result)
-                return result
+                return call.astream(result) if isinstance(result, AsyncGenerator) else call.ended(result)
 
         wrapped = awaiting if inspect.iscoroutinefunction(method) else sync
         if kind is COMPLETION:  # a missing prompt is then a ValueError, as core has it, not the span's TypeError

@@ -5,28 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llama_index.core.base.llms.types import (
-    ChatMessage,
-    ChatResponse,
-    CompletionResponse,
-    ContentBlock,
-    LogProb,
-    MessageRole,
-    TextBlock,
-    ThinkingBlock,
-    ToolCallBlock,
-)
+from llama_index.core.base.llms import types as li
 
 from geekai_core import ChatCompletion, Delta, ToolCallPiece
-from geekai_core.citations import Source, sources
-from llama_index_geekai._cheap import build
-from llama_index_geekai._messages import Reading, call_block, citation_blocks, from_wire_message, wire_call
+from geekai_core.wire import FunctionCall
+from llama_index_geekai._messages import Reading, build, call_block, citation_blocks, from_wire_message, wire_call
 from llama_index_geekai._tools import Arguments, WireToolCall
 
 _TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
 
 
-def from_wire_answer(answer: ChatCompletion, reading: Reading) -> ChatResponse:
+def from_wire_answer(answer: ChatCompletion, reading: Reading) -> li.ChatResponse:
     """The response to a whole answer; a stream's last response is the same, but for its `delta`."""
     details = answer.usage.completion_tokens_details if answer.usage else None
     message = from_wire_message(answer.message, reading, details.reasoning_tokens if details else None)
@@ -42,9 +31,10 @@ def from_wire_answer(answer: ChatCompletion, reading: Reading) -> ChatResponse:
         extra["alternatives"] = [from_wire_message(choice.message, reading) for choice in answer.choices[1:]]
     logprobs = first.logprobs.model_dump() if first is not None and first.logprobs else None
     return build(
-        ChatResponse,
+        li.ChatResponse,
         message=message,
         raw=_countable(answer.raw),
+        delta=None,
         logprobs=from_wire_logprobs(logprobs),
         additional_kwargs=extra,
     )
@@ -79,26 +69,23 @@ def _countable(raw: dict[str, Any]) -> dict[str, Any]:
     return raw
 
 
-def from_wire_logprobs(logprobs: Mapping[str, Any] | None) -> list[list[LogProb]] | None:
-    """One list for each token: the token itself, then the alternatives to it."""
-    tokens = logprobs.get("content") if logprobs else None
-    if not isinstance(tokens, list):
+def from_wire_logprobs(logprobs: Mapping[str, Any] | None) -> list[list[li.LogProb]] | None:
+    """One list for each token: the token itself, then the alternatives to it. None where they cannot be read."""
+    try:
+        tokens = (logprobs or {}).get("content") or ()
+        return [[_logprob(entry) for entry in (token, *_others(token))] for token in tokens] or None
+    except (TypeError, AttributeError, ValueError):  # a stream's end raises the right error
         return None
-    found = []
-    for token in tokens:
-        others = [top for top in token.get("top_logprobs") or () if top.get("token") != token.get("token")]
-        found.append([_logprob(entry) for entry in (token, *others)])
-    return found
 
 
-def _logprob(entry: Mapping[str, Any]) -> LogProb:
+def _others(token: Mapping[str, Any]) -> list[Any]:
+    return [top for top in token.get("top_logprobs") or () if top.get("token") != token.get("token")]
+
+
+def _logprob(entry: Mapping[str, Any]) -> li.LogProb:
     value = entry.get("logprob")
-    return build(
-        LogProb,
-        token=entry.get("token") or "",
-        logprob=float("-inf") if value is None else float(value),
-        bytes=entry.get("bytes") or [],
-    )
+    value = float("-inf") if value is None else value
+    return li.LogProb(token=entry.get("token") or "", logprob=value, bytes=entry.get("bytes") or [])
 
 
 class _GrowingCall:
@@ -112,13 +99,13 @@ class _GrowingCall:
         self.arguments = ""
         self.parsed = Arguments()
         self.wire: WireToolCall
-        self.block: ToolCallBlock
+        self.block: li.ToolCallBlock
 
     def add(self, piece: ToolCallPiece, reading: Reading) -> None:
         self.id += piece.id or ""
         self.name += piece.name or ""
         self.arguments += piece.arguments
-        self.wire = wire_call(self.id, reading.names.get(self.name, self.name), self.arguments)
+        self.wire = wire_call(self.id, FunctionCall(name=self.name, arguments=self.arguments), reading)
         self.wire._arguments = self.parsed
         self.block = call_block(self.wire)
 
@@ -131,12 +118,12 @@ class StreamedAnswer:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._text = ""
-        self._said: TextBlock | None = None
+        self._said: li.TextBlock | None = None
         self._thought = ""
-        self._thinking: ThinkingBlock | None = None
+        self._thinking: li.ThinkingBlock | None = None
         self._calls: list[_GrowingCall] = []
 
-    def add(self, delta: Delta) -> ChatResponse | None:
+    def add(self, delta: Delta) -> li.ChatResponse | None:
         """The response for one delta; None for one that tells only what the last response tells.
 
         The pieces of further choices (`n` > 1) are such: their messages are the last response's `alternatives`.
@@ -147,20 +134,20 @@ class StreamedAnswer:
         extra: dict[str, Any] = {}
         if delta.audio is not None:
             extra["audio_delta"] = delta.audio
-            content = content or delta.audio.get("transcript")
+            content = content or str(delta.audio.get("transcript") or "")
         if content:
             self._text += content
-            self._said = build(TextBlock, text=self._text)
+            self._said = li.TextBlock(text=self._text)
         if delta.reasoning_content:
             extra["thinking_delta"] = delta.reasoning_content
             self._thought += delta.reasoning_content
-            self._thinking = build(ThinkingBlock, content=self._thought)
+            self._thinking = li.ThinkingBlock(content=self._thought)
         if delta.tool_calls:
             self._add_calls(delta.tool_calls)
         elif not (content or extra or delta.logprobs):
             return None
         return build(
-            ChatResponse,
+            li.ChatResponse,
             message=self._message(),
             raw=delta.raw,
             delta=content or "",
@@ -174,62 +161,33 @@ class StreamedAnswer:
                 self._calls.append(_GrowingCall())
             self._calls[piece.slot].add(piece, self._reading)
 
-    def _message(self) -> ChatMessage:
-        blocks: list[ContentBlock] = [block for block in (self._thinking, self._said) if block is not None]
-        if not self._calls:
-            return build(ChatMessage, role=MessageRole.ASSISTANT, blocks=blocks)
-        calls = self._calls[:1] if self._reading.one_call else self._calls
-        blocks += [call.block for call in calls]
-        extra = {"tool_calls": [call.wire for call in calls]}
-        return build(ChatMessage, role=MessageRole.ASSISTANT, blocks=blocks, additional_kwargs=extra)
+    def _message(self) -> li.ChatMessage:
+        blocks: list[li.ContentBlock] = [block for block in (self._thinking, self._said) if block is not None]
+        extra: dict[str, Any] = {}
+        if self._calls:
+            calls = self._calls[:1] if self._reading.one_call else self._calls
+            blocks += [call.block for call in calls]
+            extra["tool_calls"] = [call.wire for call in calls]
+        return build(li.ChatMessage, role=li.MessageRole.ASSISTANT, additional_kwargs=extra, blocks=blocks)
 
-    def last(self, answer: ChatCompletion) -> ChatResponse:
+    def last(self, answer: ChatCompletion) -> li.ChatResponse:
         """The last response: the whole message, usage, sources, finish reason, and the whole answer as `raw`."""
         response = from_wire_answer(answer, self._reading)
         response.delta = ""
         return response
 
 
-def to_completion(response: ChatResponse) -> CompletionResponse:
+def to_completion(response: li.ChatResponse) -> li.CompletionResponse:
     """A chat response as a completion; reasoning, which that has no place for, is in `additional_kwargs`."""
     message = response.message
     extra = {**message.additional_kwargs, **response.additional_kwargs}
     for block in message.blocks:
-        if isinstance(block, ThinkingBlock):
+        if isinstance(block, li.ThinkingBlock):
             extra["reasoning_content"] = block.content
-    return build(
-        CompletionResponse,
+    return li.CompletionResponse(
         text=message.content or "",
         additional_kwargs=extra,
         raw=response.raw,
         logprobs=response.logprobs,
         delta=response.delta,
     )
-
-
-def get_citations(response: Any) -> list[Source]:
-    """The numbered sources of an answer, as its `[n]` markers count them, with title, URL and content where known.
-
-    `response`: a `ChatResponse`, `CompletionResponse`, `ChatMessage`, or an agent's output.
-    """
-    return sources(_listed(response, "citations"), _listed(response, "search_results"))
-
-
-def get_search_results(response: Any) -> list[Source]:
-    """The search results of an answer (`search_config={"return_result": True}`), with title, URL, content and `raw`."""
-    return sources([], _listed(response, "search_results"))
-
-
-def _listed(response: Any, name: str) -> list[Any]:
-    raw = getattr(response, "raw", None)
-    for holder in (getattr(response, "additional_kwargs", None), raw, *_inner(response)):
-        value = holder.get(name) if isinstance(holder, Mapping) else None
-        if isinstance(value, list):
-            return value
-    return []
-
-
-def _inner(response: Any) -> list[Any]:
-    """What holds the sources of an agent's output: its message."""
-    message = getattr(response, "message", None) or getattr(response, "response", None)
-    return [getattr(message, "additional_kwargs", None)]

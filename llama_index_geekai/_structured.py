@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import aclosing, closing, suppress
 from typing import Any, NamedTuple
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ThinkingBlock
@@ -14,10 +15,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from geekai_core import GeekAIError, InvalidResponseError, Message
-from geekai_core.models import supports_tools
+from geekai_core.errors import EXCERPT
 from geekai_core.structured import (
     Rung,
     answer_json,
+    needs_instruction,
     next_rung,
     partial_json,
     repair_messages,
@@ -53,10 +55,8 @@ class Asking:
         method = {None: None, True: "json_schema", False: "function_calling"}[llm.should_use_structured_outputs]
         if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
             method = "function_calling"
-        can_call = llm.is_function_calling_model
-        self.rungs = rungs(
-            method, thinking=self._thinking, supports_tools=supports_tools(llm.model) if can_call is None else can_call
-        )
+        can_call = llm.metadata.is_function_calling_model
+        self.rungs = rungs(method, thinking=self._thinking, supports_tools=can_call)
 
     def ask(self, rung: Rung) -> Ask:
         """The attempt by one way."""
@@ -64,7 +64,7 @@ class Asking:
             rung, self._schema, self.output_cls.__name__, strict=self._strict, thinking=self._thinking
         )
         messages = self._messages
-        if rung == "json_mode":
+        if needs_instruction(rung, thinking=self._thinking):
             messages = _instructed(messages, schema_instruction(self._schema))
         return Ask(messages, {**self._kwargs, **fields})
 
@@ -100,37 +100,35 @@ def _arguments(message: ChatMessage) -> str | None:
     return None
 
 
-def climb(asking: Asking) -> Generator[Ask, ChatResponse | Exception, BaseModel]:
-    """The attempts of one prediction, in their order: each is answered with its response, or with what went wrong.
+def climb(asking: Asking) -> Generator[Ask | BaseModel, Any, None]:
+    """The attempts of one prediction, each answered with its response or with what went wrong; at the end, the object.
 
     A way that the model refuses is followed by the next; an answer that does not fit is sent back once.
     Raises the last error, an answer that does not fit as `InvalidResponseError`.
     """
-    remaining = list(asking.rungs)
-    rung = remaining.pop(0)
+    remaining = asking.rungs
     while True:
+        rung, *remaining = remaining
         ask = asking.ask(rung)
         outcome = yield ask
         if not isinstance(outcome, Exception):
             break
-        following = next_rung(rung, outcome, remaining)
-        if following is None:
+        if next_rung(rung, outcome, remaining) is None:
             raise outcome
-        rung = following
-        remaining = remaining[remaining.index(rung) + 1 :]
     try:
-        return asking.read(outcome, rung)
+        yield asking.read(outcome, rung)
+        return
     except (InvalidResponseError, ValidationError) as error:
         outcome = yield asking.repair(ask, outcome, error)
     if isinstance(outcome, Exception):
         raise outcome
     try:
-        return asking.read(outcome, rung)
+        found = asking.read(outcome, rung)
     except ValidationError as error:
-        excerpt = (outcome.message.content or _arguments(outcome.message) or "")[:500]
-        raise InvalidResponseError(
-            f"the answer does not fit {asking.output_cls.__name__}: {error}", excerpt=excerpt
-        ) from error
+        excerpt = (_arguments(outcome.message) or outcome.message.content or "")[:EXCERPT]
+        words = f"the answer does not fit {asking.output_cls.__name__}: {error}"
+        raise InvalidResponseError(words, excerpt=excerpt) from error
+    yield found
 
 
 class Partials:
@@ -144,22 +142,19 @@ class Partials:
         self._enough = 1
         self._value: Any = None
 
-    def add(self, response: ChatResponse) -> BaseModel | None:
-        """The object so far, its class itself where that is possible; None where it has not changed."""
+    def add(self, response: ChatResponse) -> Iterator[BaseModel]:
+        """The object so far, of its class itself where that is possible; nothing where it has not changed."""
         text = _arguments(response.message) or response.message.content or ""
         if len(text) < self._enough:
-            return None
+            return
         self._enough = len(text) + len(text) // 50 + 1
         value = partial_json(text)
-        if not isinstance(value, dict) or value == self._value:
-            return None
-        self._value = value
-        for cls in (self._cls, self._flexible):
-            try:
-                return cls.model_validate(value)
-            except ValidationError:
-                continue
-        return None
+        if isinstance(value, dict) and value != self._value:
+            self._value = value
+            for cls in (self._cls, self._flexible):
+                with suppress(ValidationError):
+                    yield cls.model_validate(value)
+                    return
 
 
 class StructuredLLMMixin(FunctionCallingLLM):
@@ -183,17 +178,15 @@ class StructuredLLMMixin(FunctionCallingLLM):
             return super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         _begun(output_cls, prompt, prompt_args)
         steps = climb(asking)
-        ask = next(steps)
-        while True:
-            outcome: ChatResponse | Exception
+        step = next(steps)
+        while isinstance(step, Ask):
+            outcome: Any
             try:
-                outcome = self.chat(ask.messages, **ask.fields)
+                outcome = self.chat(step.messages, **step.fields)
             except GeekAIError as error:
                 outcome = error
-            try:
-                ask = steps.send(outcome)
-            except StopIteration as stop:
-                return _ended(stop.value)
+            step = steps.send(outcome)
+        return _ended(step)
 
     async def astructured_predict(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
@@ -204,17 +197,15 @@ class StructuredLLMMixin(FunctionCallingLLM):
             return await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         _begun(output_cls, prompt, prompt_args)
         steps = climb(asking)
-        ask = next(steps)
-        while True:
-            outcome: ChatResponse | Exception
+        step = next(steps)
+        while isinstance(step, Ask):
+            outcome: Any
             try:
-                outcome = await self.achat(ask.messages, **ask.fields)
+                outcome = await self.achat(step.messages, **step.fields)
             except GeekAIError as error:
                 outcome = error
-            try:
-                ask = steps.send(outcome)
-            except StopIteration as stop:
-                return _ended(stop.value)
+            step = steps.send(outcome)
+        return _ended(step)
 
     def _structured_stream_call(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
@@ -226,23 +217,18 @@ class StructuredLLMMixin(FunctionCallingLLM):
 
     def _climb(self, asking: Asking) -> Generator[Any, None, None]:
         steps = climb(asking)
-        ask = next(steps)
-        while True:
+        step = next(steps)
+        while isinstance(step, Ask):
             partials = Partials(asking.output_cls)
-            outcome: ChatResponse | Exception
+            outcome: Any = None
             try:
-                for response in self.stream_chat(ask.messages, **ask.fields):
-                    outcome = response
-                    partial = partials.add(response)
-                    if partial is not None:
-                        yield partial
+                with closing(self.stream_chat(step.messages, **step.fields)) as responses:
+                    for outcome in responses:
+                        yield from partials.add(outcome)
             except GeekAIError as error:
                 outcome = error
-            try:
-                ask = steps.send(outcome)
-            except StopIteration as stop:
-                yield stop.value
-                return
+            step = steps.send(outcome)
+        yield step
 
     async def _structured_astream_call(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
@@ -254,23 +240,19 @@ class StructuredLLMMixin(FunctionCallingLLM):
 
     async def _aclimb(self, asking: Asking) -> AsyncGenerator[Any, None]:
         steps = climb(asking)
-        ask = next(steps)
-        while True:
+        step = next(steps)
+        while isinstance(step, Ask):
             partials = Partials(asking.output_cls)
-            outcome: ChatResponse | Exception
+            outcome: Any = None
             try:
-                async for response in await self.astream_chat(ask.messages, **ask.fields):
-                    outcome = response
-                    partial = partials.add(response)
-                    if partial is not None:
-                        yield partial
+                async with aclosing(await self.astream_chat(step.messages, **step.fields)) as responses:
+                    async for outcome in responses:
+                        for partial in partials.add(outcome):
+                            yield partial
             except GeekAIError as error:
                 outcome = error
-            try:
-                ask = steps.send(outcome)
-            except StopIteration as stop:
-                yield stop.value
-                return
+            step = steps.send(outcome)
+        yield step
 
 
 def _begun(output_cls: type[BaseModel], prompt: Any, prompt_args: dict[str, Any]) -> None:

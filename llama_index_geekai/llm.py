@@ -19,10 +19,12 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.llm import ToolSelection
 from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, model_validator
 
-from geekai_core import AsyncClient, ChatOptions, Client, ClientOptions, configure
+from geekai_core import AsyncClient, ChatOptions, Client, ClientOptions, Config, configure
 from geekai_core.models import DEFAULT_CONTEXT_WINDOW, facts, supports_tools
+from geekai_core.options import refuse_unknown
+from geekai_core.wire import ModelInfo
 from llama_index_geekai._events import CHAT, COMPLETION, told
-from llama_index_geekai._request import Request, client_settings, constructor_fields
+from llama_index_geekai._request import Request
 from llama_index_geekai._responses import StreamedAnswer, from_wire_answer, to_completion
 from llama_index_geekai._structured import StructuredLLMMixin
 from llama_index_geekai._tools import selections, tool_schema
@@ -38,6 +40,18 @@ else:
     Key = HttpClient = HttpAsyncClient = Any  # httpx is imported with the first request
 
 
+_SETTINGS = tuple(name for name in Config.__dataclass_fields__ if name not in ("api_key", "base_url"))
+_CLIENT_FIELDS = ("api_key", "api_base", "http_client", "async_http_client", *_SETTINGS)
+
+_IDLE = frozenset({"api_version", "tokenizer"})
+"""Keywords of `OpenAI` and `OpenAILike` that are accepted and mean nothing here: GeekAI's API has no versions, and
+tokens are counted by the server."""
+
+
+def _same(response: ChatResponse) -> ChatResponse:
+    return response
+
+
 class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
     """GeekAI's chat models in LlamaIndex, with reasoning, citations, search results and usage kept, whole and streamed.
 
@@ -50,7 +64,7 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
     response holds all of it.
     """
 
-    model: str
+    model: str = Field(validation_alias=AliasChoices("model", "model_name"))
     """The model's id, such as `deepseek-r1`."""
     api_key: Key = Field(default=None, exclude=True, repr=False)
     """The key, or a function that gives it. Default: `GEEKAI_API_KEY`."""
@@ -68,6 +82,8 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
     """Ask for tool arguments that follow their schema strictly."""
     reasoning_effort: str | None = None
     """Short for `thinking={"reasoning_effort": …}` with `enable_thinking=True`."""
+    additional_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Another spelling of `extra_body`, which wins."""
     citation_blocks: bool = False
     """Add a `CitationBlock` for each source. Other integrations raise on one that they find in a shared memory."""
     reuse_client: bool = True
@@ -77,12 +93,15 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
     async_http_client: HttpAsyncClient = Field(default=None, exclude=True, repr=False)
     """An `httpx.AsyncClient` of your own, which you close."""
 
-    _made: tuple[dict[str, Any], Client, AsyncClient] | None = PrivateAttr(default=None)
+    _made: tuple[list[Any], Client, AsyncClient] | None = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
     def _check_names(cls, data: Any) -> Any:
-        return constructor_fields(cls, data) if isinstance(data, dict) else data
+        if isinstance(data, dict):
+            data = {name: value for name, value in data.items() if name not in _IDLE}
+            refuse_unknown(cls, data)
+        return data
 
     def model_post_init(self, context: Any, /) -> None:
         """Make the clients, which open no connection yet. Raises `ConfigurationError` for settings that cannot work."""
@@ -90,18 +109,14 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
 
     def _clients(self) -> tuple[Client, AsyncClient]:
         """The clients for the settings as they are now: fields may be assigned, and a copy may differ in them."""
-        settings = client_settings(self)
-        wanted = {**settings, "key": self.api_key, "url": self.api_base}
-        wanted |= {"http": self.http_client, "async_http": self.async_http_client}
-        if self._made is None or self._made[0] != wanted:
-            config = configure(self.api_key, self.api_base, **settings)
-            if not callable(self.api_key):
-                self.api_key = wanted["key"] = config.api_key
-            clients = (
-                Client(config, http_client=self.http_client),
-                AsyncClient(config, http_async_client=self.async_http_client),
-            )
-            self._made = (wanted, *clients)
+        values = self.__dict__
+        if self._made is None or self._made[0] != [values[name] for name in _CLIENT_FIELDS]:
+            config = configure(self.api_key, self.api_base, **{name: values[name] for name in _SETTINGS})
+            # From now on the model has its key and host, in whatever process.
+            values["api_key"], values["api_base"] = config.api_key, config.base_url
+            sync = Client(config, http_client=self.http_client)
+            waiting = AsyncClient(config, http_async_client=self.async_http_client)
+            self._made = [values[name] for name in _CLIENT_FIELDS], sync, waiting
         return self._made[1:]
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> GeekAI:
@@ -111,6 +126,11 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
         limiter = getattr(self, "rate_limiter", None)
         memo[id(limiter)] = limiter  # a copy counts against the same limit
         return super().__deepcopy__(memo)
+
+    def __getstate__(self) -> dict[str, Any]:
+        twin = self.model_copy()  # core's way deletes what does not pickle from the object itself
+        twin._made = None
+        return super(GeekAI, twin).__getstate__()
 
     @classmethod
     def class_name(cls) -> str:
@@ -135,10 +155,16 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
 
     def fetch_metadata(self) -> LLMMetadata:
         """Ask `/models` for this model's context window, unless it is set; returns `metadata`. One or more requests."""
-        if self.context_window is None:
-            listed = {model.id: model for model in self._clients()[0].models()}
-            if self.model in listed:
-                self.context_window = facts(listed[self.model]).context_window
+        return self._learn([] if self.context_window else self._clients()[0].models())
+
+    async def afetch_metadata(self) -> LLMMetadata:
+        """`fetch_metadata`, awaiting."""
+        return self._learn([] if self.context_window else await self._clients()[1].models())
+
+    def _learn(self, models: list[ModelInfo]) -> LLMMetadata:
+        for model in models:
+            if model.id == self.model:
+                self.context_window = facts(model).context_window
         return self.metadata
 
     def close(self) -> None:
@@ -184,25 +210,27 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
                 answer = await client.chat(request.body)
         return from_wire_answer(answer, request.reading)
 
-    def _stream(self, request: Request) -> Generator[ChatResponse, None, None]:
+    def _stream(self, request: Request, shape: Callable[[ChatResponse], Any] = _same) -> Generator[Any, None, None]:
         streamed = StreamedAnswer(request.reading)
         with self._client() as client, client.stream(request.body) as stream:
             for delta in stream:
                 response = streamed.add(delta)
                 if response is not None:
-                    yield response
+                    yield shape(response)
             last = streamed.last(stream.answer)
-        yield last
+        yield shape(last)
 
-    async def _astream(self, request: Request) -> AsyncGenerator[ChatResponse, None]:
+    async def _astream(
+        self, request: Request, shape: Callable[[ChatResponse], Any] = _same
+    ) -> AsyncGenerator[Any, None]:
         streamed = StreamedAnswer(request.reading)
         async with self._async_client() as client, client.stream(request.body) as stream:
             async for delta in stream:
                 response = streamed.add(delta)
                 if response is not None:
-                    yield response
+                    yield shape(response)
             last = streamed.last(stream.answer)
-        yield last
+        yield shape(last)
 
     @told(CHAT)
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
@@ -245,14 +273,12 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
     @told(COMPLETION)
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """`stream_chat` for a prompt."""
-        responses = self._stream(Request(self, self._asked(prompt, formatted), kwargs, stream=True))
-        return (to_completion(response) for response in responses)
+        return self._stream(Request(self, self._asked(prompt, formatted), kwargs, stream=True), to_completion)
 
     @told(COMPLETION)
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """`stream_complete`, awaiting."""
-        responses = self._astream(Request(self, self._asked(prompt, formatted), kwargs, stream=True))
-        return (to_completion(response) async for response in responses)
+        return self._astream(Request(self, self._asked(prompt, formatted), kwargs, stream=True), to_completion)
 
     def _prepare_chat_with_tools(
         self,

@@ -57,8 +57,11 @@ class Context:
 
     def error(self, content: bytes) -> APIStatusError:
         """The error that stands in a good answer's place."""
-        body = load_json(redact(content.decode("utf-8", errors="replace"), self.secret).encode(), self)
-        return error_from_body(self.status, self.headers, body)
+        return error_from_body(self.status, self.headers, load_json(self.blotted(content), self))
+
+    def blotted(self, content: bytes) -> bytes:
+        """`content` without the key."""
+        return redact(content.decode("utf-8", errors="replace"), self.secret).encode()
 
     def too_large(self) -> InvalidResponseError:
         """The error for an answer over `max_response_bytes`."""
@@ -155,6 +158,8 @@ def read_task(content: bytes, context: Context, *, split_think: bool = False) ->
     body = read_object(content, context)
     if is_error(body) and not (body.get("status") and body.get("id")):
         raise context.error(content)
+    if body.get("error"):  # its words will be an error's
+        body = read_object(context.blotted(content), context)
     return _chat_from(body, context, content, split_think)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from geekai_core.collected import sum_into
 from geekai_core.errors import (
     BadRequestError,
     ConfigurationError,
@@ -88,9 +88,11 @@ class Batch(Generic[L]):
             whole.data = results
         else:
             whole.results = results
-        usages = [part.usage.model_dump() for part in parts if part.usage]
-        if usages and whole.usage:
-            whole.usage = type(whole.usage).model_validate(functools.reduce(_added, usages))
+        usage: dict[str, Any] = {}
+        for part in parts:
+            sum_into(usage, part.usage.model_dump() if part.usage else {})
+        if whole.usage:
+            whole.usage = type(whole.usage).model_validate(usage)
         whole._raw = {"parts": [part.raw for part in parts]}
         whole._retry_count = sum(part.retry_count for part in parts)
         return whole
@@ -98,16 +100,3 @@ class Batch(Generic[L]):
 
 def _results(answer: EmbeddingList | RerankList) -> list[Any]:
     return list(answer.data if isinstance(answer, EmbeddingList) else answer.results)
-
-
-def _added(one: Any, other: Any) -> Any:
-    """Two usages as one: numbers are added up, at every depth.
-
-    >>> _added({"total_tokens": 1, "details": {"text": 1}}, {"total_tokens": 2, "details": None})
-    {'total_tokens': 3, 'details': {'text': 1}}
-    """
-    if isinstance(one, dict) and isinstance(other, dict):
-        return {key: _added(one.get(key), other.get(key)) for key in {**one, **other}}
-    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
-        return one + other
-    return other if one is None else one

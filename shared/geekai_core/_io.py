@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
+import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from geekai_core._answers import StreamReader
@@ -66,8 +68,9 @@ class Line:
         """Wait a moment for the end of the body, so that the connection can be used again."""
         assert self._response is not None
         stream = self._response.extensions["network_stream"]
-        read = stream.read  # httpcore has fixed the limit of its reads by now
-        stream.read = lambda size, timeout=None: read(size, SETTLE)
+        read, here = stream.read, threading.get_ident()
+        # httpcore has fixed the limit of its reads by now. Another thread may have the connection before we let go.
+        stream.read = lambda size, timeout=None: read(size, SETTLE if threading.get_ident() == here else timeout)
         try:
             next(self._chunks, None)
         finally:
@@ -142,13 +145,43 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + LARGE]
 
 
+async def _limited(waited_for: Awaitable[Any], seconds: float | None) -> Any:
+    """`asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes together with the result."""
+    if seconds is None:
+        return await waited_for
+    task: Any = asyncio.current_task()
+    fired = False
+
+    def fire() -> None:
+        nonlocal fired
+        fired = True
+        task.cancel()
+
+    timer = asyncio.get_running_loop().call_later(seconds, fire)
+    try:
+        return await waited_for
+    except asyncio.CancelledError:
+        if fired and _only_ours(task):
+            raise asyncio.TimeoutError from None
+        raise
+    finally:
+        timer.cancel()
+
+
+def _only_ours(task: Any) -> bool:
+    """Whether a task that we have cancelled was cancelled by nobody else; told from Python 3.11 on."""
+    return sys.version_info < (3, 11) or task.uncancel() == 0
+
+
 async def _written(
     sending: Coroutine[Any, Any, httpx.Response], timeouts: Mapping[str, float | None]
 ) -> httpx.Response:
     """Limit the sending of a large body: aiohttp has no limit on writing, and starts the one on reading after it."""
     limits = [timeouts[name] for name in ("connect", "write", "read")]
     try:
-        return await asyncio.wait_for(sending, None if None in limits else sum(limit or 0.0 for limit in limits))
+        seconds = None if None in limits else sum(limit or 0.0 for limit in limits)
+        response: httpx.Response = await _limited(sending, seconds)
+        return response
     except asyncio.TimeoutError as exc:
         raise WriteTimeout from exc
 
@@ -169,8 +202,7 @@ class AsyncLine:
     async def perform(self, action: Action) -> Any:
         """Do what an exchange asks for; what httpx raises goes to the exchange."""
         if isinstance(action, Read):
-            chunk = anext(self._chunks, None)
-            return await (chunk if action.limit is None else asyncio.wait_for(chunk, action.limit))
+            return await _limited(anext(self._chunks, None), action.limit)
         await self.close()
         if isinstance(action, Send):
             body = self._call.body or b""
@@ -229,11 +261,9 @@ class Watchdog:
         try:
             return await line.perform(READ)
         except asyncio.CancelledError:
-            if not self._fired:
-                raise
-            if task is not None and hasattr(task, "uncancel") and task.uncancel() > 0:
-                raise  # cancelled from outside, too
-            raise TimeoutError from None
+            if self._fired and _only_ours(task):
+                raise TimeoutError from None
+            raise
         finally:
             self._waiting = None
 

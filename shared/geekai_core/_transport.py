@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import ssl
+import time
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
@@ -33,22 +35,105 @@ def new_client(config: Config) -> httpx.Client:
 
 
 def new_async_client(config: Config) -> httpx.AsyncClient:
-    """A client for one event loop: over aiohttp where the extra `fast` is installed, else httpx's own.
+    """A client for one event loop: over aiohttp where the extra `fast` is installed, else over httpx's own pools.
 
-    httpx's own pool walks all its connections at each request, which is slow beyond some hundred; aiohttp's does not.
+    aiohttp's pool stays fast with hundreds of requests in flight, one of httpx's does not: see `Shards`.
     """
-    kind, unlimited = httpx.AsyncClient, None
-    if not any(url.startswith("socks") for url in (config.proxy or "", *getproxies().values())):  # aiohttp has no SOCKS
-        with contextlib.suppress(ImportError):
-            from httpx_aiohttp import HttpxAiohttpClient
-
-            kind, unlimited = HttpxAiohttpClient, 0
+    proxies = [config.proxy] if config.proxy else list(getproxies().values())
     with _proxy_errors():
-        return kind(verify=ssl_context(), proxy=config.proxy, timeout=None, limits=_limits(unlimited))
+        if not any(url.startswith("socks") for url in proxies):  # aiohttp has no SOCKS
+            with contextlib.suppress(ImportError):
+                from httpx_aiohttp import HttpxAiohttpClient
+
+                made: httpx.AsyncClient = HttpxAiohttpClient(
+                    verify=ssl_context(), proxy=config.proxy, timeout=None, limits=_limits(0)
+                )
+                return made
+        # A transport of one's own would switch the environment's proxies off.
+        shards = None if proxies else Shards()
+        return httpx.AsyncClient(
+            verify=ssl_context(), proxy=config.proxy, timeout=None, limits=_limits(None), transport=shards
+        )
 
 
 def _limits(unlimited: int | None) -> httpx.Limits:
-    return httpx.Limits(max_connections=unlimited, max_keepalive_connections=20, keepalive_expiry=KEEPALIVE)
+    return httpx.Limits(max_connections=unlimited, max_keepalive_connections=100, keepalive_expiry=KEEPALIVE)
+
+
+SHARD = 4
+"""Requests in flight in one pool. 2 costs as much at 1,000 in flight; 8 a third more at 200, 16 twice as much."""
+
+
+class _Shard(httpx.AsyncHTTPTransport):
+    """One pool, the number of its requests in flight, and when it was last used."""
+
+    def __init__(self) -> None:
+        super().__init__(verify=ssl_context(), limits=_limits(None))
+        self.busy = 0
+        self.used = 0.0
+
+
+class _Counted(httpx.AsyncByteStream):
+    """A body; its shard has one request less in flight once it is closed."""
+
+    def __init__(self, body: httpx.AsyncByteStream, shard: _Shard) -> None:
+        self._body = body
+        self._shard: _Shard | None = shard
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._body.__aiter__()
+
+    async def aclose(self) -> None:
+        shard, self._shard = self._shard, None
+        try:
+            await self._body.aclose()
+        finally:
+            if shard is not None:
+                shard.busy -= 1
+
+
+class Shards(httpx.AsyncBaseTransport):
+    """Small pools, filled one after the other, in place of a large one.
+
+    httpcore walks all connections of a pool at each request: with 200 in flight, one pool took
+    four times the CPU of these, and a third of the requests per second.
+    """
+
+    def __init__(self) -> None:
+        self._shards: list[_Shard] = []
+        self._swept = time.monotonic()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request through the first pool that has room."""
+        now = time.monotonic()
+        if now - self._swept > KEEPALIVE:
+            await self._sweep(now)
+        shard = next((shard for shard in self._shards if shard.busy < SHARD), None)
+        if shard is None:
+            shard = _Shard()
+            self._shards.append(shard)
+        shard.busy, shard.used = shard.busy + 1, now
+        try:
+            response = await shard.handle_async_request(request)
+        except BaseException:
+            shard.busy -= 1
+            raise
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        response.stream = _Counted(response.stream, shard)
+        return response
+
+    async def _sweep(self, now: float) -> None:
+        """Close the pools that a burst has left behind, with their idle connections."""
+        self._swept = now
+        idle = [shard for shard in self._shards if not shard.busy and now - shard.used > KEEPALIVE]
+        self._shards = [shard for shard in self._shards if shard not in idle]
+        for shard in idle:
+            await shard.aclose()
+
+    async def aclose(self) -> None:
+        """Close every pool."""
+        for shard in self._shards:
+            await shard.aclose()
 
 
 class _proxy_errors:  # noqa: N801 - a context manager, used like a function

@@ -105,14 +105,19 @@ class Client:
         return ops.read(operation, reply)
 
     def _follow(self, steps: ops.Steps[T]) -> T:
-        answer = None
         try:
+            step = next(steps)
             while True:
-                step = steps.send(answer)
-                if isinstance(step, Sleep):
-                    time.sleep(step.seconds)
+                outcome = None
+                try:
+                    if isinstance(step, Sleep):
+                        time.sleep(step.seconds)
+                    else:
+                        outcome = self._run(step)
+                except GeekAIError as error:
+                    step = steps.throw(error)
                 else:
-                    answer = self._run(step)
+                    step = steps.send(outcome)
         except StopIteration as stop:
             result: T = stop.value
             return result
@@ -237,14 +242,15 @@ class AsyncClient:
         return ops.read(operation, reply)
 
     async def _follow(self, steps: ops.Steps[T]) -> T:
-        answer = None
         try:
+            step = next(steps)
             while True:
-                step = steps.send(answer)
-                if isinstance(step, Sleep):
-                    await asyncio.sleep(step.seconds)
+                try:
+                    outcome = await (asyncio.sleep(step.seconds) if isinstance(step, Sleep) else self._run(step))
+                except GeekAIError as error:
+                    step = steps.throw(error)
                 else:
-                    answer = await self._run(step)
+                    step = steps.send(outcome)
         except StopIteration as stop:
             result: T = stop.value
             return result

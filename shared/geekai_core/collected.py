@@ -46,7 +46,7 @@ class Collected:
         """Tokens of all calls, details too, summed field by field; `billed_units` is among them."""
         total: dict[str, Any] = {}
         for call in self.calls:
-            _sum_into(total, call["usage"])
+            sum_into(total, call["usage"])
         return total
 
     @property
@@ -56,9 +56,16 @@ class Collected:
         return units
 
 
-def _sum_into(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
+def sum_into(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
+    """Add a usage to a total, number by number, at every depth; what is no number is left out.
+
+    >>> total = {"total_tokens": 1}
+    >>> sum_into(total, {"total_tokens": 2, "details": {"text": 1}, "note": "x"})
+    >>> total
+    {'total_tokens': 3, 'details': {'text': 1}}
+    """
     for name, value in usage.items():
         if isinstance(value, Mapping):
-            _sum_into(total.setdefault(name, {}), value)
+            sum_into(total.setdefault(name, {}), value)
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             total[name] = total.get(name, 0) + value

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 
 from geekai_core._version import __version__
 from geekai_core.errors import ConfigurationError
+from geekai_core.options import unknown_field
 
 if TYPE_CHECKING:
     import httpx
@@ -56,10 +57,10 @@ class Config:
     def headers(self, key: str) -> dict[str, str]:
         """The headers of every request."""
         return {
-            "Authorization": f"Bearer {key}",
-            "Content-Type": "application/json",
-            "User-Agent": f"geekai-python/{__version__}",
-            **self.default_headers,
+            "authorization": f"Bearer {key}",
+            "content-type": "application/json",
+            "user-agent": f"geekai-python/{__version__}",
+            **{name.lower(): value for name, value in self.default_headers.items()},
         }
 
     def reading(self) -> dict[str, bool]:
@@ -81,7 +82,7 @@ def configure(
 ) -> Config:
     """A `Config` from arguments, else `GEEKAI_API_KEY`, `GEEKAI_BASE_URL`, `GEEKAI_PROXY`, else the defaults.
 
-    A setting that is None takes its default, but for those of which None says "no limit". Raises `ConfigurationError`.
+    A setting that is None takes its default, but for `stream_chunk_timeout`. Raises `ConfigurationError`.
     """
     if callable(api_key):
         key: SecretStr | Callable[[], str] = api_key
@@ -89,23 +90,26 @@ def configure(
         given = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
         key = SecretStr(checked_key(given if given is not None else os.environ.get("GEEKAI_API_KEY")))
     url = checked_url(base_url if base_url is not None else os.environ.get("GEEKAI_BASE_URL") or MAINLAND)
-    settings["proxy"] = settings.get("proxy") or os.environ.get("GEEKAI_PROXY") or None
-    for name in ("default_headers", "default_query"):
-        settings[name] = dict(settings.get(name) or {})
+    for name in settings:
+        if name not in Config.__dataclass_fields__:
+            raise unknown_field(name, [*Config.__dataclass_fields__])
+    settings["proxy"] = settings.get("proxy") or os.environ.get("GEEKAI_PROXY")
+    # Only for this one does None say something else than the default: no limit.
+    settings = {name: value for name, value in settings.items() if value is not None or name == "stream_chunk_timeout"}
     _check_numbers(settings)
     return Config(api_key=key, base_url=url, **settings)
 
 
 def checked_key(key: str | None) -> str:
-    """`key` without the white space around it; raises `ConfigurationError` when it cannot be one. Never shows it."""
+    """`key` without the blanks around it; raises `ConfigurationError` when it cannot be one. Never shows it."""
     if key is None or not key.strip():
         raise ConfigurationError(
             "no GeekAI key: pass api_key=… or set GEEKAI_API_KEY (没有密钥：请传入 api_key 或设置 GEEKAI_API_KEY)"
         )
     if "\n" in key or "\r" in key:
-        raise ConfigurationError("the GeekAI key holds a line break: was more than the key copied?")
+        raise ConfigurationError("the GeekAI key holds a line break: give the key alone, without the end of its line")
     if not re.fullmatch(r"[\x21-\x7e]+", key.strip()):
-        raise ConfigurationError("the GeekAI key holds characters that no key has (white space, or not ASCII)")
+        raise ConfigurationError("the GeekAI key holds characters that no key has (white space within, or not ASCII)")
     return key.strip()
 
 
@@ -114,7 +118,7 @@ def checked_url(url: str) -> str:
     trimmed = url.strip().rstrip("/")
     try:
         parts = urlsplit(trimmed)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         sound = False
     if not sound or re.search(r"\s", trimmed):

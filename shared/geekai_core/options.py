@@ -240,7 +240,7 @@ def _keywords(cls: type[BaseModel]) -> dict[str, str]:
 
 
 def call_fields(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The keywords of one call under our own names; refuses unknown ones.
+    """The keywords of one call under our own names, as plain values; refuses unknown ones.
 
     Raises `ConfigurationError` naming the nearest field, and where a field is given under two names.
     """
@@ -251,14 +251,14 @@ def call_fields(overrides: Mapping[str, Any]) -> dict[str, Any]:
             raise unknown_field(name, [*PER_CALL, *_ALIASES])
         if field in fields and fields[field] is not None and value is not None:
             raise ConfigurationError(f"'{field}' is given twice, once as '{name}'")
-        fields[field] = [value] if field == "stop" and isinstance(value, str) else value
+        fields[field] = [value] if field == "stop" and isinstance(value, str) else _plain(value)
     return fields
 
 
 def option_fields(options: ChatOptions) -> dict[str, Any]:
-    """The wire-bound fields of an adapter that are set, under our own names."""
+    """The wire-bound fields of an adapter that are set, under our own names, as plain values."""
     values = options.__dict__
-    return {name: values[name] for name in ChatOptions.model_fields if values.get(name) is not None}
+    return {name: _plain(values[name]) for name in ChatOptions.model_fields if values.get(name) is not None}
 
 
 def chat_body(
@@ -271,14 +271,14 @@ def chat_body(
 ) -> dict[str, Any]:
     """The JSON body of a chat request. Pure.
 
-    `fields`: options and overrides under our own names, merged already, with `model`; None is left out. `extra_body`,
+    `fields`: of `option_fields` and `call_fields`, merged already, with `model`; None is left out. `extra_body`,
     the adapter's, then the call's, is merged last. Raises `ConfigurationError` for `stream` with `background`.
     """
     body: dict[str, Any] = {"model": fields.get("model"), "messages": messages}
     for name, value in fields.items():
         if value is None or name in ("model", "extra_body"):
             continue
-        body[WIRE_NAMES.get(name, name)] = _plain(value)
+        body[WIRE_NAMES.get(name, name)] = value
     if not body.get("tools", True):
         del body["tools"]
     if body.get("json_mode") and "response_format" not in body:

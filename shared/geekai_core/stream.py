@@ -186,6 +186,8 @@ class Accumulator:
         index = raw.get("index") or 0
         choice = self._choices.get(index)
         if choice is None:
+            if not isinstance(index, int):
+                raise TypeError(f"a choice's index is {index!r}")
             choice = self._choices[index] = _Choice(self._split_think)
         part = raw.get("delta") or raw.get("message")
         delta = Delta(index, chunk)
@@ -195,6 +197,8 @@ class Accumulator:
                 continue
             if key == "finish_reason":
                 if value:
+                    if not isinstance(value, str):
+                        raise TypeError(f"a finish reason is {value!r}")
                     choice.finish_reason = delta.finish_reason = value
                     told = True
             elif key == "logprobs":

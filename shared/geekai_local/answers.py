@@ -9,12 +9,12 @@ import json
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
 from geekai_core.options import SearchConfig
-from geekai_core.wire import ChatCompletion, ChatRequest, Choice, Message, ToolCall, Usage
+from geekai_core.wire import ChatRequest
 from geekai_local.engine import Engine
 from geekai_local.prompting import (
     FOLDED,
@@ -25,7 +25,6 @@ from geekai_local.prompting import (
     last_question,
     make_plan,
     offer_first,
-    option,
 )
 from geekai_local.search import SearchIndex
 
@@ -39,15 +38,17 @@ _Choices = AsyncGenerator[tuple[dict[str, Any], str | None], None]
 async def answer(request: ChatRequest, engine: Engine, index: SearchIndex) -> Chunks:
     """Answer `request`: chunks of a stream, the last of which carries the usage. Raises `AnswerError`.
 
-    Nothing is yielded before the model has begun, so that what fails before can still be an HTTP status.
+    Nothing is yielded before the model has begun, so that what fails before can still be an HTTP status. Closing it
+    ends the generation.
     """
     head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion.chunk", "created": int(time.time())}
-    head |= {"model": request.model, "system_fingerprint": engine.model.name}
-    run = _Run(engine)
+    head |= {"model": request.model, "system_fingerprint": engine.model.path.stem}
     results, shown = _search(request, index)
+    plan = make_plan(request, engine.model, results)
     first: dict[str, Any] | None = {"role": "assistant", "content": ""}
-    async with aclosing(run.choices(make_plan(request, engine.model, results))) as choices:
-        async for delta, finish in choices:
+    async with AsyncExitStack() as streams:
+        run = _Run(engine, streams)
+        async for delta, finish in run.choices(plan):
             if first:
                 yield {**head, "choices": [{"index": 0, "delta": first, "finish_reason": None}], **shown}
                 first = None
@@ -55,135 +56,110 @@ async def answer(request: ChatRequest, engine: Engine, index: SearchIndex) -> Ch
     yield {**head, "choices": [], "usage": {**run.usage(), "billed_units": int(bool(request.enable_search))}}
 
 
-async def collect(chunks: Chunks) -> ChatCompletion:
+async def collect(chunks: Chunks) -> dict[str, Any]:
     """The whole answer that `chunks` add up to."""
-    whole: dict[str, Any] = {"object": "chat.completion"}  # the first value of each field wins
-    text = {"content": "", "reasoning_content": ""}
-    calls: list[dict[str, Any]] = []
+    whole: dict[str, Any] = {}
+    message: dict[str, Any] = {"role": "assistant", "content": ""}
     finish = None
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            whole = {**chunk, **whole}
-            for choice in chunk["choices"]:
-                finish = choice["finish_reason"] or finish
-                for name in text:
-                    text[name] += choice["delta"].get(name) or ""
-                for piece in choice["delta"].get("tool_calls") or ():
-                    _join(calls, piece)
-    del whole["choices"]
-    message = Message(role="assistant", content=text["content"])
-    if text["reasoning_content"]:
-        message.reasoning_content = text["reasoning_content"]
-    if calls:
-        message.tool_calls = [ToolCall.model_validate(call) for call in calls]
-    usage = Usage.model_validate(whole.pop("usage"))
-    return ChatCompletion(**whole, usage=usage, choices=[Choice(index=0, message=message, finish_reason=finish)])
+    async for chunk in chunks:
+        whole = {**chunk, **whole}  # the first value of each field wins
+        for choice in chunk["choices"]:
+            finish = choice["finish_reason"] or finish
+            for name in choice["delta"].keys() & {"content", "reasoning_content"}:
+                message[name] = message.get(name, "") + choice["delta"][name]
+            for piece in choice["delta"].get("tool_calls") or ():
+                _join(message.setdefault("tool_calls", []), piece)
+    choices = [{"index": 0, "message": message, "finish_reason": finish}]
+    return {**whole, "object": "chat.completion", "choices": choices}
+
+
+def _join(calls: list[dict[str, Any]], piece: dict[str, Any]) -> None:
+    """Add a piece of a tool call to the calls so far: the first piece names it, further ones append arguments."""
+    if piece["index"] < len(calls):
+        calls[piece["index"]]["function"]["arguments"] += piece["function"].get("arguments") or ""
+    else:
+        calls.append({name: value for name, value in piece.items() if name != "index"})
 
 
 class _Run:
     """The generations behind one answer."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, streams: AsyncExitStack) -> None:
         self._engine = engine
+        self._streams = streams
         self._used: Counter[str] = Counter()
 
     def usage(self) -> dict[str, Any]:
         """What all of them used together."""
-        prompt, completion = self._used["prompt_tokens"], self._used["completion_tokens"]
-        total = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-        return {**total, "prompt_tokens_details": {"cached_tokens": self._used["cached_tokens"]}}
+        counts = {name: self._used[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+        return {**counts, "prompt_tokens_details": {"cached_tokens": self._used["cached_tokens"]}}
 
-    def choices(self, plan: Plan) -> _Choices:
+    async def choices(self, plan: Plan) -> _Choices:
         """Answer by `plan`."""
         if plan.forced:
-            return self._forced(plan)
-        if "tools" in plan.body and "response_format" in plan.body:
-            return self._offered(plan)
-        return self._free(plan)
+            spoken = self._forced(plan)
+        elif "tools" in plan.body and "response_format" in plan.body:
+            # No grammar holds both, so the model may call first, and else answers in the format.
+            offer, body = offer_first(plan.body)
+            calls = [choice async for choice in self._stream(offer)]
+            if any(delta.get("tool_calls") for delta, _ in calls):
+                for delta, finish in calls:
+                    yield {name: value for name, value in delta.items() if name == "tool_calls"}, finish
+                return
+            spoken = self._free(body, plan.show_thoughts)
+        else:
+            spoken = self._free(plan.body, plan.show_thoughts)
+        async for choice in spoken:
+            yield choice
 
-    async def _free(self, plan: Plan) -> _Choices:
-        """The model's own answer, prose or calls. Where it only thought, it is asked once more, with its thought."""
-        thought, spoke, finish = "", False, None
-        async with aclosing(self._stream(plan.body)) as choices:
-            async for delta, reason in choices:
-                finish = reason or finish
-                thought += delta.get("reasoning_content") or ""
-                if not plan.show_thoughts:
-                    delta.pop("reasoning_content", None)
-                if thought and not spoke and "content" in delta:
-                    delta["content"] = delta["content"].lstrip()
-                delta = {name: value for name, value in delta.items() if value and name != "role"}
-                spoke = spoke or "content" in delta or "tool_calls" in delta
-                if delta:
-                    yield delta, None
+    async def _free(self, body: dict[str, Any], show_thoughts: bool) -> _Choices:
+        """The model's own answer, prose or calls. Where it only thought, it is asked once more, not to think."""
+        thought, spoke, finish = False, False, None
+        async for delta, reason in self._stream(body):
+            finish = reason or finish
+            thought = thought or bool(delta.get("reasoning_content"))
+            if thought and not spoke and delta.get("content"):
+                delta["content"] = delta["content"].lstrip()
+            hidden = {"role"} if show_thoughts else {"role", "reasoning_content"}
+            delta = {name: value for name, value in delta.items() if value and name not in hidden}
+            spoke = spoke or "content" in delta or "tool_calls" in delta
+            if delta:
+                yield delta, None
         if thought and not spoke and finish == "stop":
-            async with aclosing(self._free(after_thought(plan, thought))) as choices:
-                async for choice in choices:
-                    yield choice
+            async for choice in self._free(after_thought(body), show_thoughts):
+                yield choice
         else:
             yield {}, finish
-
-    async def _offered(self, plan: Plan) -> _Choices:
-        """Tools and a format: no grammar holds both, so the model may call first, and else answers in the format."""
-        offer, rest = offer_first(plan)
-        async with aclosing(self._stream(offer.body)) as choices:
-            heard = [choice async for choice in choices]
-        calls = [{"tool_calls": delta["tool_calls"]} for delta, _ in heard if delta.get("tool_calls")]
-        if not calls:
-            async with aclosing(self._free(rest)) as choices:
-                async for choice in choices:
-                    yield choice
-            return
-        for call in calls:
-            yield call, None
-        yield {}, heard[-1][1]
 
     async def _forced(self, plan: Plan) -> _Choices:
         """A call of one of the forced functions, its arguments generated within its schema."""
         function = plan.forced[0]
         if len(plan.forced) > 1:
-            async with aclosing(self._stream(choice_body(plan))) as choices:
-                text = "".join([delta.get("content") or "" async for delta, _ in choices])
+            text = "".join([delta.get("content") or "" async for delta, _ in self._stream(choice_body(plan))])
             function = next((each for each in plan.forced if json.dumps(each["name"]) in text), function)
         call = {"id": f"call_{uuid.uuid4().hex[:24]}", "type": "function"}
-        called: dict[str, Any] = {**call, "index": 0, "function": {"name": function["name"], "arguments": ""}}
+        yield {"tool_calls": [{**call, "index": 0, "function": {"name": function["name"], "arguments": ""}}]}, None
         finish = None
-        async with aclosing(self._stream(arguments_body(plan, function))) as choices:
-            async for delta, reason in choices:
-                finish = reason or finish
-                if called:
-                    yield {"tool_calls": [called]}, None
-                    called = {}
-                if delta.get("content"):
-                    yield {"tool_calls": [{"index": 0, "function": {"arguments": delta["content"]}}]}, None
+        async for delta, reason in self._stream(arguments_body(plan, function)):
+            finish = reason or finish
+            if delta.get("content"):
+                yield {"tool_calls": [{"index": 0, "function": {"arguments": delta["content"]}}]}, None
         yield {}, "length" if finish == "length" else "tool_calls"
 
     async def _stream(self, body: dict[str, Any]) -> _Choices:
-        async with aclosing(self._engine.stream(body)) as chunks:
-            async for chunk in chunks:
-                usage = chunk.get("usage") or {}
-                self._used.update({name: count for name, count in usage.items() if isinstance(count, int)})
-                self._used.update(usage.get("prompt_tokens_details") or {})
-                for choice in chunk["choices"]:
-                    yield choice["delta"], choice.get("finish_reason")
+        async for chunk in await self._streams.enter_async_context(aclosing(self._engine.stream(body))):
+            usage = chunk.get("usage") or {}
+            for counts in (usage, usage.get("prompt_tokens_details") or {}):
+                self._used.update({name: count for name, count in counts.items() if isinstance(count, int)})
+            for choice in chunk["choices"]:
+                yield choice["delta"], choice.get("finish_reason")
 
 
 def _search(request: ChatRequest, index: SearchIndex) -> tuple[list[dict[str, str]], dict[str, Any]]:
     """The results for the prompt, and the fields of the answer that tell of them."""
     if not request.enable_search:
         return [], {}
-    config = option(SearchConfig, request.search_config)
+    config = SearchConfig.model_validate(dict(request.search_config or {}))
     results = index.search(last_question(request.messages), min(max(config.count or 10, 1), 50))
     shown: dict[str, Any] = {"citations": list(dict.fromkeys(result["link"] for result in results[:FOLDED]))}
-    if config.return_result:
-        shown["search_results"] = results
-    return results, shown
-
-
-def _join(calls: list[dict[str, Any]], piece: Mapping[str, Any]) -> None:
-    """Add a piece of a tool call to the calls so far: the first piece names it, further ones append arguments."""
-    if piece["index"] >= len(calls):
-        calls.append({**piece, "function": {**piece["function"]}})
-        del calls[-1]["index"]
-    else:
-        calls[piece["index"]]["function"]["arguments"] += piece["function"].get("arguments") or ""
+    return results, shown | ({"search_results": results} if config.return_result else {})

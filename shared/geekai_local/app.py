@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Route
 
 from geekai_core.wire import ChatRequest
 from geekai_local.answers import Chunks, answer, collect
@@ -33,73 +33,42 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
 
     async def chat(request: Request) -> Response:
         _check_key(request, api_key)
-        wanted = _parse(await request.body())
+        wanted = ChatRequest.model_validate_json(await request.body())
         chunks = answer(wanted, engine, index)
         if not wanted.stream:
-            whole = await _while_connected(request, collect(chunks))
-            return JSONResponse(whole.model_dump(exclude_unset=True))
-        first = await _while_connected(request, _first(chunks))
-        with_usage = bool((wanted.stream_options or {}).get("include_usage"))
-        return _EventStream(_events(first, chunks, with_usage), media_type="text/event-stream")
+            return JSONResponse(await _while_connected(request, collect(chunks)))
+        first = await _while_connected(request, anext(chunks))
+        events = _events(first, chunks, bool((wanted.stream_options or {}).get("include_usage")))
+        # However the stream ends, so does the generation: when the caller leaves, too.
+        return StreamingResponse(events, media_type="text/event-stream", background=BackgroundTask(chunks.aclose))
 
-    routes = [Route("/chat/completions", chat, methods=["POST"])]
     return Starlette(
-        routes=[Mount(BASE_PATH, routes=routes)],
-        exception_handlers=dict.fromkeys((AnswerError, HTTPException, ClientDisconnect, Exception), _failed),
+        routes=[Route(f"{BASE_PATH}/chat/completions", chat, methods=["POST"])],
+        exception_handlers=dict.fromkeys((AnswerError, ValidationError, HTTPException, Exception), _failed),
     )
 
 
-class _EventStream(StreamingResponse):
-    """A stream whose source is closed whenever it ends, which is what ends the generation when the caller leaves."""
-
-    def __init__(self, events: AsyncGenerator[str, None], **options: Any) -> None:
-        super().__init__(events, **options)
-        self._events = events
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with aclosing(self._events):
-            await super().__call__(scope, receive, send)
-
-
-async def _first(chunks: Chunks) -> dict[str, Any]:
-    return await anext(chunks)
+async def _events(first: dict[str, Any], chunks: Chunks, with_usage: bool) -> AsyncIterator[str]:
+    yield _event(first)
+    try:
+        async for chunk in chunks:
+            if with_usage or "usage" not in chunk:
+                yield _event(chunk)
+    except AnswerError as error:  # the status went out long ago
+        yield _event(_body(error.code, str(error)))
+    else:
+        yield "data: [DONE]\n\n"
 
 
-async def _events(first: dict[str, Any], chunks: Chunks, with_usage: bool) -> AsyncGenerator[str, None]:
-    async with aclosing(chunks):
-        yield _event(first)
-        try:
-            async for chunk in chunks:
-                if with_usage or "usage" not in chunk:
-                    yield _event(chunk)
-        except AnswerError as error:  # the status went out long ago
-            yield _event(_body(error.code, error.message))
-            return
-    yield "data: [DONE]\n\n"
-
-
-async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Await `work`, and cancel it as soon as the caller leaves. Raises `ClientDisconnect`."""
+async def _while_connected(request: Request, work: Awaitable[T]) -> T:
+    """Await `work`, which is cancelled as soon as the caller leaves: nobody is left to answer."""
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(request.receive())  # the body has been read: what comes now is the end
+    gone.add_done_callback(lambda _: task.cancel())
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnect
-        return task.result()
+        return await task
     finally:
-        task.cancel()
         gone.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
-
-
-def _parse(body: bytes) -> ChatRequest:
-    try:
-        return ChatRequest.model_validate_json(body)
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(str(step) for step in problem["loc"]) or "body"
-        raise AnswerError(400, "invalid_request", f"{place}: {problem['msg']}") from None
 
 
 def _check_key(request: Request, api_key: str | None) -> None:
@@ -113,15 +82,17 @@ def _event(payload: dict[str, Any]) -> str:
 
 
 def _body(code: str, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message}}
+    return {"error": {"message": message, "code": code}}
 
 
 async def _failed(request: Request, error: Exception) -> Response:
     if isinstance(error, AnswerError):
-        return JSONResponse(_body(error.code, error.message), error.status)
+        return JSONResponse(_body(error.code, str(error)), error.status)
+    if isinstance(error, ValidationError):
+        problem = error.errors(include_url=False, include_context=False)[0]
+        place = ".".join(map(str, problem["loc"])) or "body"
+        return JSONResponse(_body("invalid_request", f"{place}: {problem['msg']}"), 400)
     if isinstance(error, HTTPException):
-        code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
+        code = HTTPStatus(error.status_code).name.lower()
         return JSONResponse(_body(code, f"{request.method} {request.url.path}: {error.detail}"), error.status_code)
-    if isinstance(error, ClientDisconnect):
-        return Response(status_code=499)  # nobody reads it
     return JSONResponse({"message": f"internal error: {error!r}"}, 500)  # GeekAI's 500 has no `error` (observed)

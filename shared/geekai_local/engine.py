@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import secrets
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -17,60 +15,39 @@ import httpx
 from geekai_local.errors import AnswerError, StartError
 from geekai_local.weights import LocalModel
 
-PARALLEL = 2
-"""Answers generated at once; further ones wait for their turn."""
-
 
 class Engine:
     """A running llama.cpp; `close` ends its process."""
 
-    def __init__(self, model: LocalModel, *, context: int = 4096) -> None:
-        """Load `model`, each answer with its prompt taking at most `context` tokens. Raises `StartError`."""
-        if importlib.util.find_spec("xllamacpp") is None:
-            raise StartError("llama.cpp is not installed: pip install 'geekai[local]'")
+    def __init__(self, model: LocalModel) -> None:
+        """Load `model`. Raises `StartError`."""
         self.model = model
-        self._key = secrets.token_urlsafe()  # the child listens on a port of its own, which is nobody else's business
+        key = secrets.token_urlsafe()  # the child listens on a port of its own, which is nobody else's business
         self._process = subprocess.Popen(
             [sys.executable, "-m", "geekai_local._llama"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
             # Idle threads that spin starve the others: on two cores, 3 tokens a second instead of 60.
             env={**os.environ, "OMP_WAIT_POLICY": "passive"},
         )
-        assert self._process.stdin
-        assert self._process.stdout
-        self._input, self._output = self._process.stdin, self._process.stdout
         try:
-            url = self._started(context)
+            url = self._started(key)
         except BaseException:
             self.close()
             raise
         # llama.cpp promises keep-alive and closes after each stream, so no connection is kept.
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            headers={"Authorization": f"Bearer {self._key}"},
-            limits=httpx.Limits(max_keepalive_connections=0),
-            timeout=httpx.Timeout(None, connect=5),
-            trust_env=False,
-            verify=False,
-        )
+        headers = {"Authorization": f"Bearer {key}", "Connection": "close"}
+        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=None, trust_env=False)
 
-    def _started(self, context: int) -> str:
-        settings = {
-            "path": str(self.model.path),
-            "template": self.model.template,
-            "key": self._key,
-            "context": context,
-            "parallel": PARALLEL,
-            "threads": max(1, min(4, (os.cpu_count() or 2) // 2)),
-        }
+    def _started(self, key: str) -> str:
+        settings = {"path": str(self.model.path), "template": self.model.template, "key": key}
+        assert self._process.stdin
+        assert self._process.stdout
         try:
-            self._input.write(json.dumps(settings) + "\n")
-            self._input.flush()
-            answer = json.loads(self._output.readline())
+            self._process.stdin.write(json.dumps(settings).encode() + b"\n")
+            self._process.stdin.flush()
+            answer = json.loads(self._process.stdout.read())
         except (OSError, ValueError):
             answer = {"error": "llama.cpp ended while loading it"}
         if "url" not in answer:
@@ -93,14 +70,11 @@ class Engine:
 
     def close(self) -> None:
         """End the child process and wait for its end."""
-        with suppress(OSError):  # it may have gone first
-            self._input.close()
         try:
-            self._process.wait(timeout=5)
+            self._process.communicate(timeout=5)  # closes its input, which ends it
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
-        self._output.close()
+            self._process.communicate()
 
 
 async def _payloads(source: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
@@ -115,7 +89,7 @@ async def _payloads(source: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any
 
 def _failure(body: dict[str, Any], status: int) -> AnswerError:
     error = body.get("error") or {}
+    words = str(error.get("message") or "the local model failed")
     if error.get("type") == "exceed_context_size_error":
-        return AnswerError(400, "context_length_exceeded", str(error.get("message")))
-    code = "invalid_request" if status < 500 else "model_error"
-    return AnswerError(status, code, str(error.get("message") or "the local model failed"))
+        return AnswerError(400, "context_length_exceeded", words)
+    return AnswerError(status, "invalid_request" if status < 500 else "model_error", words)

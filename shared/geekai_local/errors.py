@@ -14,4 +14,3 @@ class AnswerError(Exception):
         super().__init__(message)
         self.status = status
         self.code = code
-        self.message = message

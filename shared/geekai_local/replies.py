@@ -11,8 +11,9 @@ from types import EllipsisType
 from typing import Any, Literal, TypeAlias
 
 BASE_PATH = "/api/v1"
-MODEL = "geekai-test"
+HEAD = {"id": "chatcmpl-1", "created": 1751500800, "model": "geekai-test"}
 Json: TypeAlias = dict[str, Any]
+Headers: TypeAlias = Mapping[str, str] | None
 Maybe: TypeAlias = EllipsisType | None  # of a builder's field: left out, or null
 
 
@@ -43,15 +44,16 @@ class Reply:
     """One answer, byte for byte as the test wants it.
 
     A `body` of bytes goes out with a content-length; one of steps in HTTP chunks, one chunk and one send for each bytes
-    step, and may be endless. `framing` chooses otherwise: `"close"` ends the body by closing, `"raw"` writes the steps
-    alone, without status line and headers, and closes. `before` is played ahead of the status line. `length` is a
-    content-length that lies. `connection` is `"close"`, or `"lie"`: it says keep-alive and closes after the reply.
+    step, and may be endless. `framing` chooses otherwise: `"length"` sends steps under the `length` that is given,
+    `"close"` ends the body by closing, `"raw"` writes the steps alone, without status line and headers, and closes.
+    `before` is played ahead of the status line. `length` may lie. `connection` is `"close"`, or `"lie"`: it says
+    keep-alive and closes after the reply.
     """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | Iterable[Step] = b""
-    framing: Literal["auto", "length", "chunked", "close", "raw"] = "auto"
+    framing: Literal["length", "chunked", "close", "raw"] | None = None
     before: Iterable[Step] = ()
     length: int | None = None
     connection: Literal["keep-alive", "close", "lie"] = "keep-alive"
@@ -63,11 +65,10 @@ class Request:
 
     method: str
     path: str
-    headers: dict[str, str]  # names in lower case; a repeated header is joined by commas
+    headers: dict[str, str]  # names in lower case; of a repeated header, the last
     body: bytes
     connection: int  # which of the server's connections it came on, counted from 1
     received_at: float = field(default_factory=time.monotonic)
-    left_at: float | None = None
     client_left: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
@@ -89,25 +90,16 @@ def dumps(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def json_reply(
-    value: object, status: int = 200, headers: Mapping[str, str] | None = None, blank_lines: int = 0
-) -> Reply:
+def json_reply(value: object, status: int = 200, headers: Headers = None, blank_lines: int = 0) -> Reply:
     """A whole JSON body, after as many blank lines as a loaded GeekAI may send ahead of it."""
     head = {"content-type": "application/json", **(headers or {})}
     return Reply(status, head, b"\n" * blank_lines + dumps(value).encode())
 
 
 def error(
-    status: int,
-    message: str,
-    *,
-    shape: Literal["object", "string", "message"] = "object",
-    headers: Mapping[str, str] | None = None,
-    **fields: Any,
+    status: int, message: str, *, shape: Literal["object", "message"] = "object", headers: Headers = None, **fields: Any
 ) -> Reply:
-    """An error body in a known shape: `{"error": {"message"}}`, `{"error": "…"}` or GeekAI's own `{"message"}`."""
-    if shape == "string":
-        return json_reply({"error": message, **fields}, status, headers)
+    """An error body: `{"error": {"message", …}}`, or GeekAI's own `{"message", …}`."""
     body = {"message": message, **fields}
     return json_reply({"error": body} if shape == "object" else body, status, headers)
 
@@ -118,38 +110,27 @@ def sse(
     newline: str = "\n\n",
     prefix: str = "data: ",
     split: int | None = None,
-    status: int = 200,
-    headers: Mapping[str, str] | None = None,
+    headers: Headers = None,
 ) -> Reply:
     """A stream of events, one HTTP chunk each: dicts as JSON, str as data, bytes as they are, other steps played.
 
-    `split` cuts the bytes anew after every so many, wherever that falls: inside a character or a line end, too.
+    `split` cuts the bytes anew after every so many, wherever that falls: inside a character or a line end, too. Other
+    steps than bytes go then.
     """
     steps: list[Step] = []
     for payload in (*payloads, "[DONE]") if done else payloads:
         if isinstance(payload, Mapping):
             payload = dumps(payload)
         steps.append(f"{prefix}{payload}{newline}".encode() if isinstance(payload, str) else payload)
-    head = {"content-type": "text/event-stream; charset=utf-8", **(headers or {})}
-    return Reply(status, head, list(_resplit(steps, split)) if split else steps, framing="chunked")
-
-
-def _resplit(steps: Iterable[Step], size: int) -> Iterable[Step]:
-    run = b""
-    for step in (*steps, None):
-        if isinstance(step, bytes):
-            run += step
-            continue
-        yield from (run[at : at + size] for at in range(0, len(run), size))
-        run = b""
-        if step is not None:
-            yield step
+    if split:
+        whole = b"".join(step for step in steps if isinstance(step, bytes))
+        steps = [whole[at : at + split] for at in range(0, len(whole), split)]
+    return Reply(200, {"content-type": "text/event-stream; charset=utf-8", **(headers or {})}, steps, "chunked")
 
 
 def chunk(choices: list[Json], **top: Any) -> Json:
     """A stream chunk with these choices, which may be none; `top` adds or replaces the fields beside them."""
-    head = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1751500800, "model": MODEL}
-    return {**head, "choices": choices, **top}
+    return {**HEAD, "object": "chat.completion.chunk", "choices": choices, **top}
 
 
 def delta(
@@ -164,10 +145,13 @@ def delta(
     **top: Any,
 ) -> Json:
     """A chunk with one choice. `extra` (role, audio …) joins the delta, `top` (usage, citations …) the chunk."""
-    known = {"content": content, "reasoning_content": reasoning_content, "tool_calls": tool_calls}
-    inner = {name: value for name, value in known.items() if value is not ...}
-    choice = {"index": index, "delta": {**inner, **(extra or {})}, "finish_reason": finish_reason}
+    said = _said(extra, content=content, reasoning_content=reasoning_content, tool_calls=tool_calls)
+    choice = {"index": index, "delta": said, "finish_reason": finish_reason}
     return chunk([choice if logprobs is None else {**choice, "logprobs": logprobs}], **top)
+
+
+def _said(extra: Mapping[str, Any] | None, **known: Any) -> Json:
+    return {**{name: value for name, value in known.items() if value is not ...}, **(extra or {})}
 
 
 def tool_call(
@@ -177,10 +161,8 @@ def tool_call(
     call: Json = {} if index is None else {"index": index}
     if id is not None:
         call |= {"id": id, "type": "function"}
-    function: Json = {} if name is None else {"name": name}
-    if arguments is not ...:
-        function["arguments"] = dumps(arguments) if isinstance(arguments, dict) else arguments
-    return {**call, "function": function}
+    text = dumps(arguments) if isinstance(arguments, dict) else arguments
+    return {**call, "function": _said(None, name=... if name is None else name, arguments=text)}
 
 
 def usage(
@@ -216,14 +198,8 @@ def completion(
     **top: Any,
 ) -> Json:
     """A whole answer. `extra` (audio …) joins the message, `top` (usage, citations, search_results …) the answer."""
-    known = {"content": content, "reasoning_content": reasoning_content, "tool_calls": tool_calls}
-    message = {
-        "role": "assistant",
-        **{name: value for name, value in known.items() if value is not ...},
-        **(extra or {}),
-    }
+    said = _said(extra, content=content, reasoning_content=reasoning_content, tool_calls=tool_calls)
     if finish_reason is ...:
-        finish_reason = "tool_calls" if message.get("tool_calls") else "stop"
-    choice = {"index": 0, "finish_reason": finish_reason, "message": message}
-    head = {"id": "chatcmpl-1", "created": 1751500800, "model": MODEL, "object": "chat.completion"}
-    return {**head, "choices": [choice], "usage": usage(), **top}
+        finish_reason = "tool_calls" if said.get("tool_calls") else "stop"
+    choice = {"index": 0, "finish_reason": finish_reason, "message": {"role": "assistant", **said}}
+    return {**HEAD, "object": "chat.completion", "choices": [choice], "usage": usage(), **top}

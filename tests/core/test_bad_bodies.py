@@ -39,7 +39,11 @@ ERROR_BODIES = [
     ({"message": "服务端异常，请重试"}, APIStatusError, None),
     ({"code": 500, "msg": "系统错误"}, ServerError, 500),
     ({"error": {"message": "busy", "code": 503}, "choices": []}, ServerError, 503),
-    ({"error": {"message": "half way", "code": 503}, **chunk([{"index": 0, "delta": {"content": "x"}}])}, ServerError, 503),
+    (
+        {"error": {"message": "half way", "code": 503}, **chunk([{"index": 0, "delta": {"content": "x"}}])},
+        ServerError,
+        503,
+    ),
 ]
 
 
@@ -51,7 +55,7 @@ def test_an_error_in_a_good_answers_place_is_an_error(client, server, ask, body,
         ask(client)
     assert type(caught.value) is kind
     assert (caught.value.status_code, caught.value.code, caught.value.request_id) == (200, code, "req-1")
-    words = body["error"] if "error" in body else body
+    words = body.get("error", body)
     assert (words if isinstance(words, str) else words.get("message") or words.get("msg")) in str(caught.value)
     assert len(server.requests) == 1
 
@@ -75,12 +79,14 @@ def test_a_first_event_that_is_an_error_is_an_error(client, server):
 
 
 def test_an_error_of_nothing_is_no_error(client, server):
-    server.play(json_reply(completion("好", error={"code": 0, "message": ""})), json_reply(completion("好", error=None)))
+    server.play(
+        json_reply(completion("好", error={"code": 0, "message": ""})), json_reply(completion("好", error=None))
+    )
     assert whole(client).message.content == "好"
     assert whole(client).message.content == "好"
 
 
-@pytest.mark.parametrize("body", ['"余额不足"', " \n\"余额不足\""])
+@pytest.mark.parametrize("body", ['"余额不足"', ' \n"余额不足"'])
 def test_a_body_that_is_only_a_text_is_an_error_in_its_words(client, server, ask, body):
     server.play(Reply(body=body.encode()))
     with pytest.raises(APIStatusError, match="余额不足"):
@@ -194,8 +200,11 @@ def test_an_answer_over_the_limit_is_given_up_with_bounded_memory(clients, serve
     """100 MB are on their way; a little more than the limit is read."""
     part = b'{"choices": [' + b" " * 65_000
     endless = itertools.chain([part], itertools.repeat(b" " * 65_536))
-    server.play(Reply(body=itertools.islice(endless, 1600), framing="chunked", length=100_000_000) if framing == "chunked"
-                else Reply(body=endless, framing="length", length=100_000_000))
+    server.play(
+        Reply(body=itertools.islice(endless, 1600), framing="chunked", length=100_000_000)
+        if framing == "chunked"
+        else Reply(body=endless, framing="length", length=100_000_000)
+    )
     client = clients(max_response_bytes=1_000_000)
     tracemalloc.start()
     try:

@@ -21,8 +21,10 @@ NEWLINES = st.sampled_from(["\n", "\r\n", "\r"])
 def written(case: Case, newline: str = "\n", comments: bool = False, bom: bool = False, done: bool = True) -> bytes:
     """A case as the bytes of a stream."""
     noise = f": keep-alive{newline}{newline}" if comments else ""
-    events = [f"{noise}data: {payload if isinstance(payload, str) else dumps(payload)}{newline}{newline}"
-              for payload in [*case.payloads, *(["[DONE]"] if done else [])]]
+    events = [
+        f"{noise}data: {payload if isinstance(payload, str) else dumps(payload)}{newline}{newline}"
+        for payload in [*case.payloads, *(["[DONE]"] if done else [])]
+    ]
     return ("\ufeff" * bom + "".join(events)).encode()
 
 

@@ -108,7 +108,11 @@ def test_a_stream_after_retries_tells_how_many(client, server):
         ('{"detail":[{"loc":["body"],"msg":"missing"}]}', "missing", None),
         ('"just words"', "just words", None),
         ("plain words", "plain words", None),
-        ("<html><head><title>502 Bad Gateway</title></head><body><h1>nginx</h1></body></html>", "502 Bad Gateway nginx", None),
+        (
+            "<html><head><title>502 Bad Gateway</title></head><body><h1>nginx</h1></body></html>",
+            "502 Bad Gateway nginx",
+            None,
+        ),
         ("", "no reason", None),
         ("[1, 2]", "no reason", None),
         ("\ufffd" * 3, "\ufffd\ufffd\ufffd", None),
@@ -122,7 +126,25 @@ def test_every_shape_of_error_body_gives_its_words(client, server, body, message
     assert caught.value.code == code
 
 
-@pytest.mark.parametrize("words", ["This model's maximum context length is 8192 tokens", "输入内容超出模型的最大上下文长度", "prompt is too long"])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        error(400, "坏", headers={"X-Trace-Id": "req-8"}),
+        error(400, "坏", request_id="req-8"),
+        json_reply({"message": "坏", "request_id": "req-8"}, 400),
+    ],
+)
+def test_the_servers_id_for_a_request_is_found_in_headers_and_body(client, server, reply):
+    server.play(reply)
+    with pytest.raises(BadRequestError) as caught:
+        client.chat(**ASK)
+    assert caught.value.request_id == "req-8"
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["This model's maximum context length is 8192 tokens", "输入内容超出模型的最大上下文长度", "prompt is too long"],
+)
 def test_a_prompt_that_is_too_long_has_a_class_of_its_own(client, server, words):
     server.play(error(400, words))
     with pytest.raises(ContextOverflowError):
@@ -146,7 +168,16 @@ def test_an_endless_error_body_is_cut(clients, server):
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [("0", 0.0), ("2.5", 2.5), ("86400", 60.0), ("1e400", 60.0), ("-3", None), ("nan", None), ("soon", None), ("", None)],
+    [
+        ("0", 0.0),
+        ("2.5", 2.5),
+        ("86400", 60.0),
+        ("1e400", 60.0),
+        ("-3", None),
+        ("nan", None),
+        ("soon", None),
+        ("", None),
+    ],
 )
 def test_retry_after_is_honoured_up_to_a_minute(value, seconds):
     assert _exchange.retry_after(value, now=0) == seconds

@@ -6,7 +6,8 @@ import json
 import pytest
 
 from geekai_core import ConfigurationError, StreamInterruptedError
-from geekai_local.replies import chunk, completion, delta, dumps, json_reply, sse, tool_call
+from geekai_core._answers import Context, StreamReader
+from geekai_local.replies import Cut, Reply, chunk, completion, delta, dumps, json_reply, sse, tool_call
 from tests.core.conftest import ASK, collect
 from tests.core.stream_cases import CASES, Case, check, found
 
@@ -39,8 +40,7 @@ def assert_deltas_tell_all(deltas, answer):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_joined_deltas_tell_the_same(clients, server, case: Case):
     server.play(sse(*case.payloads), sse(b"".join(b"data: " + dumps(p).encode() + b"\n\n" for p in case.payloads)))
-    deltas, answer = collect(clients(**case.settings, join_deltas=True))
-    check(case, answer)
+    check(case, collect(clients(**case.settings, join_deltas=True))[1])
     joined, answer = collect(clients(**case.settings, join_deltas=True))
     check(case, answer)
     assert_deltas_tell_all(joined, answer)
@@ -87,11 +87,13 @@ def test_a_call_without_an_id_gets_one(client, server):
 
 
 @pytest.mark.parametrize("newline", ["\n\n", "\r\n\r\n", "\r\r"], ids=["LF", "CRLF", "CR"])
-@pytest.mark.parametrize("prefix", ["data: ", "data:", "\ufeffdata: ", ": hi\ndata: ", "event: m\nid: 7\nretry: 1\ndata: "])
+@pytest.mark.parametrize(
+    "prefix", ["data: ", "data:", "\ufeffdata: ", ": hi\ndata: ", "event: m\nid: 7\nretry: 1\ndata: "]
+)
 @pytest.mark.parametrize("split", [None, 1, 7])
 def test_every_way_of_writing_events_is_read(client, server, newline, prefix, split):
     if prefix.startswith("\ufeff"):
-        first, prefix = "\ufeff", "data: "
+        prefix = "data: "
         payloads = [f"\ufeffdata: {dumps(delta('你'))}{newline}".encode(), delta("好😀", finish_reason="stop")]
     else:
         payloads = [delta("你"), delta("好😀", finish_reason="stop")]
@@ -129,8 +131,6 @@ def test_a_surrogate_pair_that_is_cut_between_two_events_is_joined(client, serve
 
 def test_half_a_pair_within_a_whole_answer_is_replaced(client, server):
     body = rb'{"choices": [{"message": {"content": "a\ud83db \ud83d\ude00 \\ud83d"}, "finish_reason": "stop"}]}'
-    from geekai_local.replies import Reply
-
     server.play(Reply(body=body))
     assert client.chat(**ASK).message.content == "a\ufffdb 😀 \\ud83d"
 
@@ -143,8 +143,6 @@ def test_done_alone_or_a_finish_reason_alone_is_a_good_end(client, server, endin
 
 
 def test_a_finish_reason_is_a_good_end_even_when_the_connection_breaks(client, server):
-    from geekai_local.replies import Cut
-
     server.play(sse(delta("好", finish_reason="stop"), b'data: {"usage": {"tot', Cut(), done=False))
     assert collect(client)[1].message.content == "好"
 
@@ -234,8 +232,6 @@ def test_an_answer_object_of_a_stream_is_that_of_a_whole(client, server):
 
 def test_the_five_minute_limit_is_named_where_it_fits():
     """Pure: nobody waits that long in a test."""
-    from geekai_core._answers import Context, StreamReader
-
     reader = StreamReader(Context(200, {}, None, 1000))
     assert "300 seconds" in str(reader.interrupted("reset", seconds=299.0))
     assert "300" not in str(reader.interrupted("reset", seconds=20.0))

@@ -6,6 +6,7 @@ import socket
 
 import httpx
 import pytest
+from httpx_aiohttp import HttpxAiohttpClient
 
 from geekai_core.errors import APITimeoutError, ServerError
 from geekai_local.replies import Hold, Pause, Reply, completion, delta, dumps, error, json_reply, sse
@@ -31,6 +32,12 @@ def ask(request):
 def ticking(step=KEEP_ALIVE, every=0.03):
     """The step again and again, for ever."""
     return itertools.cycle([step, Pause(every)])
+
+
+def own_client(mode, **settings):
+    """An httpx client of the user's own, of this kind."""
+    kind = {"sync": httpx.Client, "httpx": httpx.AsyncClient, "aiohttp": HttpxAiohttpClient}[mode]
+    return kind(**settings)
 
 
 def test_a_read_timeout_is_not_retried(clients, server, ask):
@@ -60,10 +67,7 @@ def test_a_timeout_may_be_an_httpx_timeout(clients, server, ask):
 def test_the_limits_of_a_client_of_the_users_own_hold(clients, server, ask, loop):
     """Unless a limit was given here."""
     server.play(Reply(before=[Hold()]))
-    own = {"sync": httpx.Client, "httpx": httpx.AsyncClient}.get(clients.mode)
-    if own is None:
-        from httpx_aiohttp import HttpxAiohttpClient as own
-    http = own(timeout=0.15)
+    http = own_client(clients.mode, timeout=0.15)
     name = "http_client" if clients.mode == "sync" else "http_async_client"
     with pytest.raises(APITimeoutError) as caught:
         ask(clients(**{name: http}))
@@ -82,23 +86,17 @@ def test_a_connect_timeout_is_retried(clients, ask):
             waiting.setblocking(False)
             waiting.connect_ex(listener.getsockname())
         with pytest.raises(APITimeoutError, match=r"connect timeout.* 0\.1 s") as caught:
-            ask(clients(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=httpx.Timeout(5, connect=0.1)))
+            ask(
+                clients(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=httpx.Timeout(5, connect=0.1))
+            )
     assert (caught.value.limit, caught.value.seconds, caught.value.retry_count) == ("connect", 0.1, 2)
 
 
 def test_a_pool_timeout_is_retried(clients, server, ask, loop):
     """A client of the user's own may have few connections; ours are not limited."""
-    if clients.mode == "sync":
-        own = httpx.Client(limits=httpx.Limits(max_connections=1))
-        client = clients(http_client=own, timeout=httpx.Timeout(5, pool=0.05))
-    else:
-        if clients.mode == "httpx":
-            own = httpx.AsyncClient(limits=httpx.Limits(max_connections=1))
-        else:
-            from httpx_aiohttp import HttpxAiohttpClient
-
-            own = HttpxAiohttpClient(limits=httpx.Limits(max_connections=1))
-        client = clients(http_async_client=own, timeout=httpx.Timeout(5, pool=0.05))
+    own = own_client(clients.mode, limits=httpx.Limits(max_connections=1))
+    name = "http_client" if clients.mode == "sync" else "http_async_client"
+    client = clients(**{name: own}, timeout=httpx.Timeout(5, pool=0.05))
     server.play(sse(delta("x"), Hold()))
     with client.stream(**ASK), pytest.raises(APITimeoutError) as caught:
         ask(client)
@@ -204,7 +202,9 @@ def test_the_total_deadline_ends_a_body_that_drips(clients, server):
 
 
 def test_the_total_deadline_ends_a_stream_that_goes_on(clients, server):
-    server.play(Reply(headers={"content-type": "text/event-stream"}, body=ticking(f"data: {dumps(delta('x'))}\n\n".encode())))
+    server.play(
+        Reply(headers={"content-type": "text/event-stream"}, body=ticking(f"data: {dumps(delta('x'))}\n\n".encode()))
+    )
     with pytest.raises(APITimeoutError) as caught:
         streamed(clients(total_timeout=0.2))
     assert caught.value.limit == "total_timeout"

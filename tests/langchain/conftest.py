@@ -1,13 +1,15 @@
 """A scripted GeekAI, a model that talks to it, and every way of asking a LangChain model."""
 
+import asyncio
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from geekai_local.scripted import ScriptedServer
 from langchain_core._api import LangChainBetaWarning
 from langchain_core.messages import AIMessage
+
+from geekai_local.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
 
 KEY = "sk-test-key"
@@ -49,7 +51,11 @@ async def ask(model: Any, way: str, asked: Any = "Hi", /, **kwargs: Any) -> AIMe
             warnings.simplefilter("ignore", LangChainBetaWarning)  # v3 is LangChain's beta; its users chose it
             if way == "v3":
                 return model.stream_events(asked, version="v3", **kwargs).output
-            return await (await model.astream_events(asked, version="v3", **kwargs)).output
+            answer = await (await model.astream_events(asked, version="v3", **kwargs)).output
+            # LangChain's producer tells the callbacks of the end after it has handed over the output.
+            if others := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(others)
+            return answer
     total = chunks[0]
     for chunk in chunks[1:]:
         total = total + chunk

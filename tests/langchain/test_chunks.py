@@ -2,17 +2,21 @@
 
 from typing import Any
 
-from geekai_core import ToolCallPiece
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
+
+from geekai_core import ToolCallPiece
 from langchain_geekai import _chunks
 
 texts = st.text(max_size=20)
 arguments = st.one_of(
     texts,
-    st.sampled_from(["", "{", "}", '{"a": 1}', ' {"a"', '"b"', "null", "1", "[1]", "[{}]", '": 2', "  ", "true", '\n{"']),
+    st.sampled_from(
+        ["", "{", "}", '{"a": 1}', ' {"a"', '"b"', "null", "1", "[1]", "[{}]", '": 2', "  ", "true", '\n{"']
+    ),
 )
 pieces = st.none() | st.lists(
     st.builds(ToolCallPiece, st.integers(0, 3), st.none() | texts, st.none() | texts, arguments), min_size=1, max_size=3
@@ -23,7 +27,9 @@ def fields(obj: Any) -> dict[str, Any]:
     """Everything that pydantic keeps of an object."""
     return {
         "class": type(obj),
-        "values": {key: fields(value) if isinstance(value, AIMessageChunk) else value for key, value in vars(obj).items()},
+        "values": {
+            key: fields(value) if isinstance(value, AIMessageChunk) else value for key, value in vars(obj).items()
+        },
         "set": obj.__pydantic_fields_set__,
         "extra": obj.__pydantic_extra__,
         "private": obj.__pydantic_private__,
@@ -47,9 +53,7 @@ def test_the_cheap_way_is_taken_on_this_langchain_core() -> None:
     assert _chunks._shortcut_holds()
 
 
-def test_where_langchain_core_has_other_fields_its_own_object_is_used() -> None:
-    _chunks._shortcut_holds.cache_clear()
-    AIMessageChunk.model_fields["later"] = AIMessageChunk.model_fields["id"]
+def test_where_langchain_core_has_other_fields_its_own_object_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     original = _chunks.validated_chunk
 
     def with_a_new_field(*args: Any) -> ChatGenerationChunk:
@@ -57,13 +61,12 @@ def test_where_langchain_core_has_other_fields_its_own_object_is_used() -> None:
         vars(chunk.message)["later"] = None
         return chunk
 
+    monkeypatch.setattr(_chunks, "validated_chunk", with_a_new_field)
+    _chunks._shortcut_holds.cache_clear()
     try:
-        _chunks.validated_chunk = with_a_new_field
         assert not _chunks._shortcut_holds()
         assert "later" in vars(_chunks.build_chunk("a", {}, {}, None).message)
     finally:
-        _chunks.validated_chunk = original
-        del AIMessageChunk.model_fields["later"]
         _chunks._shortcut_holds.cache_clear()
 
 

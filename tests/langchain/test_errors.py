@@ -3,14 +3,14 @@
 import pickle
 from typing import Any
 
-import geekai_core
 import pytest
-from geekai_local.replies import Cut, Reply, delta, error, sse
-from geekai_local.scripted import ScriptedServer
 from langchain_core import exceptions as lc
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import HumanMessage
 
+import geekai_core
+from geekai_local.replies import Cut, Reply, delta, error, sse
+from geekai_local.scripted import ScriptedServer
 from tests.langchain.conftest import KEY, STREAMED, WAYS, Make, ask
 
 

@@ -3,9 +3,6 @@
 from typing import Any
 
 import pytest
-from geekai_core import ConfigurationError
-from geekai_local.replies import completion, json_reply, sse, delta, usage
-from geekai_local.scripted import ScriptedServer
 from langchain_core.messages import (
     AIMessage,
     AnyMessage,
@@ -17,6 +14,9 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from geekai_core import ConfigurationError
+from geekai_local.replies import completion, delta, json_reply, sse, usage
+from geekai_local.scripted import ScriptedServer
 from tests.langchain.conftest import EVERY_WAY, WAYS, WHOLE, Make, ask
 
 URL = "https://a.example/x"
@@ -59,7 +59,7 @@ WIRE_CALL = {"id": "c1", "type": "function", "function": {"name": "查天气", "
         (ToolMessage([{"type": "text", "text": "a"}, {"type": "image", "url": URL}], tool_call_id="c1"),
          {"role": "tool", "tool_call_id": "c1", "content": [
              {"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": URL}}]}),
-        (AIMessage("", additional_kwargs={"lc_source": "x", "lc_data": {"y": 1}}), {"role": "assistant", "content": ""}),
+        (AIMessage("a", additional_kwargs={"lc_source": "x", "lc_data": {}}), {"role": "assistant", "content": "a"}),
     ],
 )  # fmt: skip
 async def test_a_message_travels_in_this_form(

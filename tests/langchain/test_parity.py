@@ -1,14 +1,19 @@
 """Nothing is lost: whatever the server does, whole and streamed, v1 and v3 give the same answer."""
 
+import asyncio
 import copy
+import itertools
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from geekai_local.replies import Json, chunk, completion, delta, json_reply, sse, tool_call, usage
-from geekai_local.scripted import ScriptedServer
-from langchain_core.messages import AIMessage
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage, AIMessageChunk
 
+from geekai_local.replies import Hold, Json, chunk, completion, delta, json_reply, sse, tool_call, usage
+from geekai_local.scripted import ScriptedServer
 from tests.langchain.conftest import BRIDGED, EVERY_WAY, STREAMED, WAYS, WHOLE, Make, ask
 
 URLS = ["https://a.example/tea", "https://b.example/ferry"]
@@ -61,7 +66,11 @@ BEHAVIOURS = {
     ),
     "usage that grows with each piece": Behaviour(
         completion("Hello.", usage=DETAILS),
-        [delta("Hel", usage=usage(30, 1)), delta("lo.", usage=usage(30, 2)), delta(finish_reason="stop", usage=DETAILS)],
+        [
+            delta("Hel", usage=usage(30, 1)),
+            delta("lo.", usage=usage(30, 2)),
+            delta(finish_reason="stop", usage=DETAILS),
+        ],
         {"billed_units": 3, "token_usage": DETAILS},
     ),
     "no usage": Behaviour(
@@ -91,7 +100,11 @@ BEHAVIOURS = {
     ),
     "citations repeated with each piece": Behaviour(
         completion("Tea [1].", citations=URLS),
-        [delta("Tea ", citations=URLS), delta("[1].", citations=URLS), delta(finish_reason="stop", citations=URLS, usage=usage())],
+        [
+            delta("Tea ", citations=URLS),
+            delta("[1].", citations=URLS),
+            delta(finish_reason="stop", citations=URLS, usage=usage()),
+        ],
         {"citations": URLS},
     ),
     "citations after the text, and results": Behaviour(
@@ -129,11 +142,17 @@ BEHAVIOURS = {
     ),
     "a refusal": Behaviour(
         completion(None, extra={"refusal": "I cannot do that."}),
-        [delta(extra={"refusal": "I cannot "}), delta(extra={"refusal": "do that."}), delta(finish_reason="stop", usage=usage())],
+        [
+            delta(extra={"refusal": "I cannot "}),
+            delta(extra={"refusal": "do that."}),
+            delta(finish_reason="stop", usage=usage()),
+        ],
         {"refusal": "I cannot do that."},
     ),
     "images": Behaviour(
-        completion("Here.", extra={"images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}]}),
+        completion(
+            "Here.", extra={"images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}]}
+        ),
         [
             delta("Here."),
             delta(extra={"images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,QQ=="}}]}),
@@ -200,7 +219,8 @@ BEHAVIOURS = {
     "two calls, all number 0": Behaviour(
         TWO,
         pieces_of_two(
-            tool_call("查天气", {"城市": "北京"}, id="c1", index=0), tool_call("add", {"a": 1, "b": 2}, id="c2", index=0)
+            tool_call("查天气", {"城市": "北京"}, id="c1", index=0),
+            tool_call("add", {"a": 1, "b": 2}, id="c2", index=0),
         ),
         TWO_CALLS,
     ),
@@ -232,7 +252,9 @@ BEHAVIOURS = {
         completion(
             "Let me see.",
             reasoning_content="A tool.",
-            tool_calls=[{**tool_call("add", {"a": 1}, id="c1"), "extra_content": {"google": {"thought_signature": "s"}}}],
+            tool_calls=[
+                {**tool_call("add", {"a": 1}, id="c1"), "extra_content": {"google": {"thought_signature": "s"}}}
+            ],
             citations=URLS,
         ),
         [
@@ -284,7 +306,9 @@ def blocks(message: AIMessage) -> dict[str, Any]:
 
 @pytest.mark.parametrize("way", EVERY_WAY)
 @pytest.mark.parametrize("name", BEHAVIOURS)
-async def test_every_way_of_asking_gives_the_same_answer(server: ScriptedServer, make: Make, name: str, way: str) -> None:
+async def test_every_way_of_asking_gives_the_same_answer(
+    server: ScriptedServer, make: Make, name: str, way: str
+) -> None:
     behaviour = BEHAVIOURS[name]
     play(server, behaviour, "invoke")
     whole = told(make().invoke("Hi"))
@@ -317,10 +341,7 @@ async def test_v1_content_says_the_same_as_the_blocks_of_an_ordinary_answer(
 async def test_each_piece_arrives_by_itself_as_it_comes(server: ScriptedServer, make: Make, way: str) -> None:
     play(server, BEHAVIOURS["reasoning before the text"], way)
     model = make()
-    if way == "stream":
-        chunks = list(model.stream("Hi"))
-    else:
-        chunks = [chunk async for chunk in model.astream("Hi")]
+    chunks = list(model.stream("Hi")) if way == "stream" else [chunk async for chunk in model.astream("Hi")]
     assert [(c.content, c.additional_kwargs.get("reasoning_content")) for c in chunks] == [
         ("", "Let me "),
         ("", "think. 好的"),
@@ -395,7 +416,7 @@ async def test_a_call_without_an_id_gets_one(server: ScriptedServer, make: Make,
     assert made["id"].startswith("call_")
 
 
-@pytest.mark.parametrize("way", ("generate", "agenerate"))
+@pytest.mark.parametrize("way", ["generate", "agenerate"])
 async def test_all_of_several_answers_are_generations(server: ScriptedServer, make: Make, way: str) -> None:
     body = completion("One.")
     body["choices"] += [{**copy.deepcopy(body["choices"][0]), "index": 1}]
@@ -409,7 +430,7 @@ async def test_all_of_several_answers_are_generations(server: ScriptedServer, ma
     assert result.llm_output == {"token_usage": usage() | {"billed_units": 0}, "model_name": "geekai-test"}
 
 
-@pytest.mark.parametrize("way", (*STREAMED, *BRIDGED))
+@pytest.mark.parametrize("way", [*STREAMED, *BRIDGED])
 async def test_a_stream_carries_the_first_answer_and_keeps_the_others(
     server: ScriptedServer, make: Make, way: str
 ) -> None:
@@ -419,3 +440,56 @@ async def test_a_stream_carries_the_first_answer_and_keeps_the_others(
     assert answer.text == "One."
     (other,) = answer.response_metadata["other_choices"]
     assert other["message"]["content"] == "Two."
+
+
+@given(
+    st.data(),
+    st.text(max_size=30),
+    st.text(max_size=30),
+    st.lists(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5), max_size=3), max_size=2),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_however_an_answer_is_cut_it_adds_up_to_the_whole(
+    server: ScriptedServer, make: Make, data: st.DataObject, text: str, reasoning: str, arguments: list[dict[str, Any]]
+) -> None:
+    def cut(whole: str) -> list[str]:
+        at = sorted(data.draw(st.sets(st.integers(0, len(whole)), max_size=4)))
+        return [whole[i:j] for i, j in itertools.pairwise([0, *at, len(whole)])]
+
+    made = [tool_call(f"t{n}", args, id=f"c{n}") for n, args in enumerate(arguments)]
+    pieces = [delta(reasoning_content=part) for part in cut(reasoning)] + [delta(part) for part in cut(text)]
+    for n, call in enumerate(made):
+        pieces.append(delta(tool_calls=[tool_call(f"t{n}", "", id=f"c{n}", index=n)]))
+        pieces += [delta(tool_calls=[tool_call(arguments=p, index=n)]) for p in cut(call["function"]["arguments"])]
+    reason = "tool_calls" if made else "stop"
+    whole = completion(text, reasoning_content=reasoning, tool_calls=made, finish_reason=reason)
+    server.play(json_reply(whole), sse(*pieces, delta(finish_reason=reason, usage=usage())))
+    model = make()
+    total = AIMessageChunk("")
+    answer = model.invoke("Hi")
+    for part in model.stream("Hi"):
+        total += part
+    assert told(total) == told(answer)
+
+
+@pytest.mark.parametrize("way", STREAMED)
+async def test_leaving_a_stream_closes_its_connection_at_once(server: ScriptedServer, make: Make, way: str) -> None:
+    server.play(sse(delta("Hel"), Hold(), done=False))
+    if way == "stream":
+        for _ in make().stream("Hi"):
+            break
+    else:
+        async with aclosing(make().astream("Hi")) as stream:
+            async for _ in stream:
+                break
+    assert await asyncio.to_thread(server.requests[0].client_left.wait, 5)
+
+
+async def test_a_cancelled_call_closes_its_connection_at_once(server: ScriptedServer, make: Make) -> None:
+    server.play(sse(delta("Hel"), Hold(), done=False))
+    task = asyncio.create_task(make(streaming=True).ainvoke("Hi"))
+    assert await asyncio.to_thread(server.wait_for, lambda s: bool(s.requests))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.to_thread(server.requests[0].client_left.wait, 5)

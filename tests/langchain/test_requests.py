@@ -5,13 +5,13 @@ from typing import Any
 
 import httpx
 import pytest
+from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.prompts import ChatPromptTemplate
+
 from geekai_core import ConfigurationError, SearchConfig, Thinking
 from geekai_local.replies import completion, json_reply
 from geekai_local.scripted import ScriptedServer
-from langchain_core.messages import HumanMessage, SystemMessage
-from langchain_core.prompts import ChatPromptTemplate
 from langchain_geekai import ChatGeekAI
-
 from tests.langchain.conftest import KEY, STREAMED, WAYS, WHOLE, Make, ask
 
 
@@ -67,7 +67,9 @@ async def test_a_call_overrides_the_model_s_fields_and_bind_does_too(
     bound = model.bind(temperature=0.9, enable_search=True)
     await ask(bound, way, model="glm-4", max_completion_tokens=5, stop=["x"], extra_body={"b": 2})
     sent = server.requests[0].json
-    assert {name: sent[name] for name in ("model", "temperature", "enable_search", "max_completion_tokens", "stop")} == {
+    assert {
+        name: sent[name] for name in ("model", "temperature", "enable_search", "max_completion_tokens", "stop")
+    } == {
         "model": "glm-4",
         "temperature": 0.9,
         "enable_search": True,
@@ -125,7 +127,7 @@ async def test_a_key_may_be_a_function_that_is_asked_before_each_request(server:
     [
         ({}, "GEEKAI_API_KEY"),
         ({"api_key": ""}, "GEEKAI_API_KEY"),
-        ({"api_key": "sk-1\nsk-2"}, "line break"),
+        ({"api_key": "sk-1\nsk-2"}, "the GeekAI key holds"),
         ({"api_key": KEY, "base_url": "geekai.co/api/v1"}, "no http"),
         ({"api_key": KEY, "temprature": 1}, "did you mean 'temperature'"),
         ({"api_key": KEY, "max_retries": -1}, "max_retries"),
@@ -153,7 +155,7 @@ async def test_an_unknown_keyword_of_a_call_names_the_nearest_field(
 
 async def test_reasoning_effort_is_short_for_thinking(server: ScriptedServer, make: Make) -> None:
     make(reasoning_effort="low").invoke("Hi")
-    make(thinking=Thinking(budget_tokens=9)).invoke("Hi", reasoning_effort="high")
+    make().invoke("Hi", reasoning_effort="high", thinking=Thinking(budget_tokens=9))
     with pytest.warns(UserWarning, match="no effect without enable_thinking=True"):
         make(reasoning_effort="low", enable_thinking=False, thinking={"reasoning_effort": "high"}).invoke("Hi")
     sent = [(request.json["enable_thinking"], request.json["thinking"]) for request in server.requests]
@@ -215,7 +217,8 @@ async def test_http_clients_of_one_s_own_are_used_and_left_open(server: Scripted
             await ask(model, way)
             model.close()
             await model.aclose()
-            assert not sync.is_closed and not asynchronous.is_closed
+            assert not sync.is_closed
+            assert not asynchronous.is_closed
     assert server.requests[0].headers["x-mine"] == "yes"
     assert server.requests[0].path.endswith("?v=2")
 

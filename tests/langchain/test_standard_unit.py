@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load import load as load_function
-from langchain_geekai import ChatGeekAI
 from langchain_tests.unit_tests import ChatModelUnitTests
+
+from langchain_geekai import ChatGeekAI
 
 load = sys.modules[load_function.__module__]
 

@@ -4,17 +4,17 @@ import gc
 from typing import Any
 
 import pytest
-from geekai_core import ConfigurationError
-from geekai_local.scripted import ScriptedServer
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import BaseTool, StructuredTool, Tool, tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from langchain_geekai import _tools
 from pydantic import BaseModel, Field
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
+from geekai_core import ConfigurationError
+from geekai_local.scripted import ScriptedServer
+from langchain_geekai import _tools
 from tests.langchain.conftest import EVERY_WAY, WAYS, Make, ask
 
 
@@ -80,7 +80,8 @@ async def test_a_tool_of_any_kind_travels_as_langchain_converts_it(
     make().bind_tools([KINDS[kind]]).invoke("Hi")
     sent = server.requests[0].json
     assert sent["tools"] == [convert_to_openai_tool(KINDS[kind])]
-    assert "tool_choice" not in sent and "parallel_tool_calls" not in sent
+    assert "tool_choice" not in sent
+    assert "parallel_tool_calls" not in sent
 
 
 NAMED = {"type": "function", "function": {"name": "add"}}
@@ -165,11 +166,9 @@ async def test_a_provider_tool_is_a_switch(
 
 
 @pytest.mark.parametrize("way", EVERY_WAY)
-async def test_a_chinese_tool_is_called_and_its_result_understood(
-    server: ScriptedServer, make: Make, way: str
-) -> None:
+async def test_a_chinese_tool_is_called_and_its_result_understood(server: ScriptedServer, make: Make, way: str) -> None:
     @tool("查天气")
-    def weather(城市: str) -> str:
+    def weather(城市: str) -> str:  # noqa: N803
         """查询一个城市的天气。"""
         return f"{城市}：晴"
 

@@ -84,8 +84,8 @@ def test_what_keeps_it_from_starting_is_one_line(tmp_path: Path) -> None:
         assert f"127.0.0.1:{port}" in failed("--port", port)
     assert "nowhere" in failed("--port", "0", "--docs", "nowhere")
     assert "no such file: none.gguf" in failed("--gguf", "none.gguf")
-    assert "not a GGUF file" in failed("--gguf", str(broken))
-    assert "cannot load" in failed("--port", "0", "--gguf", str(truncated))
+    for file in (broken, truncated):
+        assert f"cannot load {file}" in failed("--port", "0", "--gguf", str(file))
 
 
 def test_a_missing_extra_says_what_to_install(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_a_free_choice_takes_the_nearest_tool_once_for_each_question() -> None:
     assert message(ask(*after(question), tools=[WEATHER]))["content"] == "The tools answered: It's sunny."
     again = ask(*after(question), "And in '北京'?", tools=[WEATHER])
     assert calls(again) == [("get_weather", {"location": "北京"})]
-    assert message(again)["tool_calls"][0]["id"] == "call_2"
+    assert message(again)["tool_calls"][0]["id"] not in json.dumps(after(question))
     assert calls(ask(question, tools=[WEATHER], tool_choice="none")) == []
 
 
@@ -184,11 +184,9 @@ def test_json_mode_uses_the_keys_that_the_question_quotes(mode: dict[str, Any]) 
 
 FIELDS: dict[str, dict[str, Any]] = {
     "prose": {},
-    "several choices": {"n": 2},
     "reasoning": {"enable_thinking": True},
     "search": {"enable_search": True, "search_config": {"return_result": True}},
     "tools": {"tools": [CUSTOMER], "enable_thinking": True},
-    "speech": {"modalities": ["text", "audio"]},
     "length": {"max_completion_tokens": 3},
 }
 
@@ -201,8 +199,7 @@ def test_a_stream_adds_up_to_the_whole_answer(fields: dict[str, Any]) -> None:
     assert chunks[-1]["choices"] == []
     assert chunks[-1]["usage"] == whole["usage"]
     assert not any("usage" in one for one in listen("Who is '你好'?", **fields))
-    for wanted in whole["choices"]:
-        assert gather([c for one in chunks for c in one["choices"] if c["index"] == wanted["index"]]) == wanted
+    assert gather([choice for one in chunks for choice in one["choices"]]) == whole["choices"][0]
     top = {key: value for one in chunks[:-1] for key, value in one.items()}
     assert (top.get("citations"), top.get("search_results")) == (whole.get("citations"), whole.get("search_results"))
 
@@ -221,27 +218,13 @@ def gather(pieces: list[dict[str, Any]]) -> dict[str, Any]:
                 del known[-1]["index"]
             else:
                 known[call["index"]]["function"]["arguments"] += call["function"]["arguments"]
-        if audio := delta.get("audio"):
-            spoken = made.get("audio", {}).get("transcript", "") + audio.get("transcript", "")
-            made["audio"] = {**made.get("audio", {}), **audio, "transcript": spoken}
     return {"index": pieces[0]["index"], "finish_reason": pieces[-1]["finish_reason"], "message": made}
 
 
 def test_usage_counts_what_was_asked_for() -> None:
-    """Details for sound, cache, reasoning and searches, whose sums never pass the totals."""
-    sound = {"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}
-    history = {"role": "system", "content": "You are kind."}
-    counted = ask(
-        history,
-        {"role": "user", "content": [{"type": "text", "text": "Hear this."}, sound]},
-        enable_thinking=True,
-        enable_search=True,
-        modalities=["text", "audio"],
-    )["usage"]
+    """Details for reasoning and searches, whose sums never pass the totals."""
+    counted = ask("Think of this.", enable_thinking=True, enable_search=True)["usage"]
     inputs, outputs = counted["prompt_tokens_details"], counted["completion_tokens_details"]
-    assert inputs["audio_tokens"] > 0
-    assert inputs["cached_tokens"] > 0
-    assert outputs["audio_tokens"] > 0
     assert outputs["reasoning_tokens"] > 0
     assert counted["billed_units"] == 1
     assert sum(inputs.values()) == counted["prompt_tokens"]

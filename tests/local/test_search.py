@@ -27,13 +27,12 @@ def corpus() -> Iterator[SearchIndex]:
             "# Tea\nHot.\n## Price\nFive.\n## Leaves\nGreen.",
             [("Tea", "Hot."), ("Tea: Price", "Five."), ("Tea: Leaves", "Green.")],
         ),
-        ("# Shell\n```\n# no heading\nls\n```", [("Shell", "``` # no heading ls ```")]),
         ("One line\r\nof two.\r\n\r\nAnother paragraph.", [("notes", "One line of two. Another paragraph.")]),
         ("# 茶\n\n绿茶。红茶！", [("茶", "绿茶。红茶！")]),
     ],
 )
 def test_a_document_is_split_at_its_headings(text: str, passages: list[tuple[str, str]]) -> None:
-    """Each section is a passage under the document's title, and headings inside code are none."""
+    """Each section is a passage under the document's title."""
     assert [(title, found) for title, _, found in split_document(text, "notes", "link")] == passages
 
 

@@ -1,1 +1,1 @@
-"""C1 to C24: what an LLM in LlamaIndex must do over this API, whatever its class; see `tests/llama_index/subject.py`."""
+"""C1 to C24: what an LLM in LlamaIndex must do over this API, whatever its class; see `subject.py`."""

@@ -11,6 +11,7 @@ from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
+from pydantic import Field
 
 from geekai_local.replies import chunk, completion, delta, error, usage
 from tests.llama_index.subject import KEY
@@ -24,7 +25,7 @@ CHUNKS = [delta("In "), delta("China."), delta(finish_reason="stop"), chunk([], 
 class Recorder(BaseEventHandler):
     """Keeps all it hears."""
 
-    heard: list[Any] = []
+    heard: list[Any] = Field(default_factory=list)
 
     def handle(self, event: BaseEvent, **kwargs: Any) -> None:
         self.heard.append(event)
@@ -32,7 +33,7 @@ class Recorder(BaseEventHandler):
 
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
-    recorder = Recorder(heard=[])
+    recorder = Recorder()
     root = get_dispatcher()
     root.add_event_handler(recorder)
     yield recorder

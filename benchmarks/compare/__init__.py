@@ -1,0 +1,1 @@
+"""What each integration keeps of GeekAI's answer; `scripts/compare` runs it."""

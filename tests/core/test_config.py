@@ -1,0 +1,116 @@
+"""What a client is set up with: an argument, else the environment, else the default. Wrong settings say so at once."""
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from geekai_core import MAINLAND, OVERSEAS, AsyncClient, Client, ClientOptions, Config, ConfigurationError, configure
+from geekai_core.config import checked_url
+from tests.core.conftest import ASK, KEY
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch):
+    for name in ("GEEKAI_API_KEY", "GEEKAI_BASE_URL", "GEEKAI_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_client_without_a_key_says_how_to_give_one(kind):
+    with pytest.raises(ConfigurationError, match=r"pass api_key=… or set GEEKAI_API_KEY .没有密钥"):
+        kind()
+
+
+def test_the_environment_is_read_at_construction(monkeypatch):
+    monkeypatch.setenv("GEEKAI_API_KEY", " sk-env ")
+    monkeypatch.setenv("GEEKAI_BASE_URL", f"{OVERSEAS}/")
+    monkeypatch.setenv("GEEKAI_PROXY", "http://proxy:1")
+    config = configure()
+    assert (config.key(), config.base_url, config.proxy) == ("sk-env", OVERSEAS, "http://proxy:1")
+    assert configure(api_key=SecretStr("sk-arg"), base_url="http://h:1/x", proxy="http://other").key() == "sk-arg"
+    monkeypatch.setenv("GEEKAI_BASE_URL", "")
+    assert configure().base_url == MAINLAND
+
+
+@pytest.mark.parametrize("key", ["", "   ", "sk-a\n", "sk-a\r\nb", "sk-a\r", "sk a", "密钥", "sk-\x00"])
+def test_what_cannot_be_a_key_is_refused_without_showing_it(key):
+    with pytest.raises(ConfigurationError) as caught:
+        configure(api_key=key)
+    assert key.strip() == "" or key.strip() not in str(caught.value)
+
+
+def test_a_key_from_a_callable_is_checked_when_asked_for():
+    client = Client(api_key=lambda: "sk a")
+    with pytest.raises(ConfigurationError, match="characters"):
+        client.chat(**ASK)
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("https://geekai.co/api/v1/", MAINLAND),
+        (" https://geekai.co/api/v1/chat/completions ", MAINLAND),
+        ("http://[::1]:8000/v1", "http://[::1]:8000/v1"),
+    ],
+)
+def test_a_base_url_is_tidied(given, url):
+    assert checked_url(given) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "geekai.co/api/v1", "ftp://geekai.co", "https://", "https://a b/v1", "https://h:x/", "https://h:99999/", "http://h:0/",
+     "https://u:p@h/v1", "https://h/v1?x=1", "https://h/v1#x", "http://[::1"],
+)  # fmt: skip
+def test_a_base_url_that_cannot_work_is_refused(url):
+    with pytest.raises(ConfigurationError, match="base URL"):
+        configure(api_key=KEY, base_url=url)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"max_retries": -1}, "max_retries must be a whole number of at least 0, not -1"),
+        ({"max_retries": 1.5}, "max_retries"),
+        ({"max_response_bytes": 0}, "max_response_bytes"),
+        ({"timeout": 0}, "timeout must be more than 0 seconds"),
+        ({"total_timeout": -1}, "total_timeout"),
+        ({"stream_chunk_timeout": 0.0}, "stream_chunk_timeout"),
+        ({"max_retrys": 1}, "unknown field 'max_retrys'; did you mean 'max_retries'"),
+        ({"zzz": 1}, "unknown field 'zzz'"),
+    ],
+    ids=str,
+)
+def test_a_setting_that_makes_no_sense_is_refused(settings, words):
+    with pytest.raises(ConfigurationError, match=words):
+        configure(api_key=KEY, **settings)
+
+
+def test_none_is_the_default_but_for_the_limit_between_chunks():
+    config = configure(api_key=KEY, max_retries=None, total_timeout=None, stream_chunk_timeout=None, default_query=None)
+    assert (config.max_retries, config.total_timeout, config.stream_chunk_timeout) == (2, None, None)
+    assert config.default_query == {}
+
+
+def test_every_setting_is_documented_in_the_options():
+    settings = set(Config.__dataclass_fields__) - {"api_key", "base_url"}
+    assert settings == set(ClientOptions.model_fields) - {"reasoning_history", "extra_body"}
+    defaults = configure(api_key=KEY)
+    for name in settings - {"default_headers", "default_query"}:
+        assert getattr(defaults, name) == ClientOptions.model_fields[name].default, name
+
+
+def test_a_number_of_seconds_limits_reading_and_connecting_up_to_ten():
+    def timeouts(**settings):
+        return configure(api_key=KEY, **settings).timeouts()
+
+    assert timeouts() == {"connect": 10.0, "read": 300.0, "write": 300.0, "pool": 300.0}
+    assert timeouts(timeout=60) == {"connect": 10.0, "read": 60, "write": 60, "pool": 60}
+    assert timeouts(timeout=2) == {"connect": 2, "read": 2, "write": 2, "pool": 2}
+    assert timeouts(timeout=httpx.Timeout(5, connect=None)) == {"connect": None, "read": 5, "write": 5, "pool": 5}
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_client_shows_its_url_and_no_more(kind):
+    client = kind(api_key=KEY, base_url="https://h/v1", default_headers={"a": "secret"})
+    assert repr(client) == f"{kind.__name__}(base_url='https://h/v1')"

@@ -1,0 +1,291 @@
+"""`/models`, `/embeddings`, `/rerank`, `/web_search`: the same client, errors and retries; batches by option."""
+
+import threading
+
+import pytest
+
+from geekai_core import (
+    AsyncClient,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    InvalidResponseError,
+    PartialBatchError,
+    ServerError,
+)
+from geekai_local.replies import Pause, Reply, error, json_reply
+from tests.core.conftest import KEY
+
+
+def page(*ids, **top):
+    return json_reply({"data": [{"id": one, "context_window": 1000, "x_new": 1} for one in ids], **top})
+
+
+def test_models_are_fetched_page_by_page_until_one_brings_nothing_new(client, server):
+    server.play(page("a", "b"), page("c", "b"), page("a"))
+    models = client.models()
+    assert [model.id for model in models] == ["a", "b", "c"]
+    assert (models[0].context_window, models[0].x_new) == (1000, 1)
+    assert [(r.method, r.path, r.body) for r in server.requests] == [
+        ("GET", "/api/v1/models", b""),
+        ("GET", "/api/v1/models?page=2", b""),
+        ("GET", "/api/v1/models?page=3", b""),
+    ]
+
+
+def test_models_stop_at_the_total(clients, server):
+    server.play(page("a", "b", total=3), page("c", total=3))
+    assert len(clients(default_query={"v": "1"}).models()) == 3
+    assert [request.path for request in server.requests] == ["/api/v1/models?v=1", "/api/v1/models?v=1&page=2"]
+
+
+def test_no_models_are_none(client, server):
+    server.play(page())
+    assert client.models() == []
+
+
+def test_a_failing_page_is_retried_and_then_an_error(client, server):
+    server.play(error(503, "忙"), page("a"), *[error(500, "坏")] * 3)
+    with pytest.raises(ServerError, match="坏"):
+        client.models()
+    assert len(server.requests) == 5
+
+
+def vectors(*pairs, **top):
+    return json_reply({"model": "e", "data": [{"index": i, "embedding": v} for i, v in pairs], **top})
+
+
+def test_vectors_come_in_the_order_of_the_input(client, server):
+    server.play(vectors((1, [2.0]), (0, [1]), usage={"prompt_tokens": 3, "total_tokens": 3}))
+    answer = client.embed(["一", "二"], model="e", dimensions=1, intent="search_document", extra_body={"x": 1})
+    assert [item.embedding for item in answer.data] == [[1.0], [2.0]]
+    assert (answer.usage.total_tokens, answer.model) == (3, "e")
+    assert server.requests[0].path == "/api/v1/embeddings"
+    assert server.requests[0].json == {
+        "input": ["一", "二"], "model": "e", "dimensions": 1, "intent": "search_document", "x": 1,
+    }  # fmt: skip
+
+
+def test_one_text_gets_one_vector(client, server):
+    server.play(vectors((0, [1.0])))
+    assert client.embed("一", model="e").data[0].embedding == [1.0]
+    assert server.requests[0].json["input"] == "一"
+
+
+def test_objects_are_sent_as_they_are(client, server):
+    server.play(vectors((None, [1.0])))
+    client.embed([{"type": "text", "text": "一"}], model="qwen3-vl-embedding")
+    assert server.requests[0].json["input"] == [{"type": "text", "text": "一"}]
+
+
+def test_vectors_without_an_index_keep_their_order(client, server):
+    server.play(vectors((None, [1.0]), (None, [2.0])), vectors((0, [1.0]), (0, [2.0])))
+    for _ in range(2):
+        assert [item.embedding for item in client.embed(["一", "二"], model="e").data] == [[1.0], [2.0]]
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (vectors((0, [1.0])), "2 inputs, but 1 vectors came back"),
+        (vectors((1, [1.0]), (1, [1.0])), "two vectors have one index"),
+        (vectors((0, ["a"]), (1, [1.0])), r"data\.0\.embedding\.0 has an unknown shape"),
+        (json_reply({"data": [{"index": 0}]}), "embedding"),
+        (json_reply({}), "2 inputs, but 0"),
+        (json_reply([]), "no JSON object"),
+        (Reply(body=b"<h1>hi</h1>"), "'hi'"),
+    ],
+)
+def test_vectors_that_cannot_be_right_are_refused(client, server, reply, words):
+    server.play(reply)
+    with pytest.raises(InvalidResponseError, match=words):
+        client.embed(["一", "二"], model="e")
+
+
+def test_a_message_beside_data_is_no_error(client, server):
+    server.play(vectors((0, [1.0]), code=0, message="success"))
+    assert client.embed("一", model="e").data
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda client: client.embed("一", model="e"),
+        lambda client: client.rerank("q", ["一"], model="r"),
+        lambda client: client.web_search("q"),
+        lambda client: client.models(),
+    ],
+    ids=["embed", "rerank", "web_search", "models"],
+)
+def test_every_endpoint_has_the_same_errors_and_retries(client, server, ask):
+    server.play(error(503, "忙"), error(401, "密钥无效", headers={"x-request-id": "req-4"}))
+    with pytest.raises(AuthenticationError, match="密钥无效") as caught:
+        ask(client)
+    assert (caught.value.retry_count, caught.value.request_id, len(server.requests)) == (1, "req-4", 2)
+    server.play(json_reply({"error": {"message": "坏了", "code": 500}}))
+    with pytest.raises(ServerError, match="坏了"):
+        ask(client)
+    assert all(request.headers["authorization"] == f"Bearer {KEY}" for request in server.requests)
+
+
+def embedder(request):
+    """A vector for each text, which is its length; a part with 坏 in it is refused."""
+    if any("坏" in text for text in request.json["input"]):
+        return error(400, "含有敏感词")
+    pairs = [(i, [float(len(text))]) for i, text in enumerate(request.json["input"])]
+    return vectors(
+        *reversed(pairs), usage={"prompt_tokens": len(pairs), "total_tokens": len(pairs), "details": {"a": 1}}
+    )
+
+
+def test_a_long_input_is_sent_in_parts_and_comes_back_in_order(client, server):
+    server.default = embedder
+    answer = client.embed(["x" * n for n in range(7)], model="e", batch_size=3)
+    assert [item.embedding[0] for item in answer.data] == [0, 1, 2, 3, 4, 5, 6]
+    assert [item.index for item in answer.data] == [0, 1, 2, 3, 4, 5, 6]
+    assert answer.usage.model_dump() == {"prompt_tokens": 7, "total_tokens": 7, "details": {"a": 3}}
+    assert len(answer.raw["parts"]) == 3
+    assert sorted(len(request.json["input"]) for request in server.requests) == [1, 3, 3]
+
+
+def test_an_input_that_fits_is_one_request(client, server):
+    server.default = embedder
+    answer = client.embed(["一", "二"], model="e", batch_size=2)
+    assert len(server.requests) == 1
+    assert answer.raw["data"]
+    assert client.embed([], model="e", batch_size=2).data == []
+
+
+def test_parts_without_usage_add_up_to_none(client, server):
+    server.play(vectors((0, [1.0])), vectors((0, [2.0])))
+    assert client.embed(["一", "二"], model="e", batch_size=1).usage is None
+
+
+def test_what_is_done_survives_the_failure_of_another_part(client, server):
+    server.default = embedder
+    with pytest.raises(
+        PartialBatchError, match=r"2 of 5 inputs failed \(index 2, 3\); the first: .*含有敏感词"
+    ) as caught:
+        client.embed(["一", "二", "坏", "四", "五"], model="e", batch_size=2)
+    assert {index: item.embedding for index, item in caught.value.results.items()} == {0: [1.0], 1: [1.0], 4: [1.0]}
+    assert {index: type(one) for index, one in caught.value.failed.items()} == {2: BadRequestError, 3: BadRequestError}
+    assert isinstance(caught.value.__cause__, BadRequestError)
+
+
+def test_a_failure_that_all_parts_would_meet_ends_the_batch(clients, server):
+    """The key is wrong for the rest as well: they are not sent, and count as failed."""
+    server.play(vectors((0, [1.0])), *[error(401, "密钥无效")] * 20)
+    with pytest.raises(PartialBatchError) as caught:
+        clients().embed(["x"] * 40, model="e", batch_size=1)
+    assert len(caught.value.results) == 1
+    assert len(caught.value.failed) == 39
+    assert all(isinstance(one, AuthenticationError) for one in caught.value.failed.values())
+    assert len(server.requests) <= (2 if clients.mode == "sync" else 1 + 8 + 8)
+    assert ", …" in str(caught.value)
+
+
+def test_a_batch_of_which_nothing_was_done_is_its_first_error(client, server):
+    server.default = lambda request: error(401, "密钥无效")
+    with pytest.raises(AuthenticationError, match="密钥无效"):
+        client.embed(["x"] * 4, model="e", batch_size=1)
+
+
+async def test_parts_are_sent_side_by_side_but_not_too_many(server):
+    busy, most, lock = set(), [], threading.Lock()
+
+    def answer(request):
+        with lock:
+            busy.add(request.connection)
+            most.append(len(busy))
+        reply = embedder(request)
+        body = reply.body
+
+        def play():
+            yield Pause(0.02)
+            with lock:
+                busy.discard(request.connection)
+            yield body
+
+        reply.body = play()
+        return reply
+
+    server.default = answer
+    async with AsyncClient(api_key=KEY, base_url=server.base_url) as client:
+        answered = await client.embed(["x" * n for n in range(12)], model="e", batch_size=1, max_concurrency=3)
+    assert [item.embedding[0] for item in answered.data] == list(range(12))
+    assert max(most) == 3
+
+
+@pytest.mark.parametrize("size", [0, -1])
+def test_a_batch_of_nothing_is_refused(client, size):
+    with pytest.raises(ConfigurationError, match="batch_size must be at least 1"):
+        client.embed(["一"], model="e", batch_size=size)
+
+
+def test_an_unknown_field_is_refused(client, server):
+    with pytest.raises(ConfigurationError, match="did you mean 'dimensions'"):
+        client.embed("一", model="e", dimension=5)
+    with pytest.raises(ConfigurationError, match="did you mean 'count'"):
+        client.web_search("q", counts=5)
+    assert server.connections == 0
+
+
+def ranking(*results, **top):
+    return json_reply({"results": [{"index": i, "relevance_score": s, "document": d} for i, s, d in results], **top})
+
+
+def test_scores_come_best_first_with_the_index_of_the_input(client, server):
+    server.play(ranking((0, 0.1, "甲"), (1, 0.9, "乙"), usage={"total_tokens": 5, "query_tokens": 1}))
+    answer = client.rerank("问", ["甲", "乙"], model="r", top_n=2)
+    assert [(r.index, r.relevance_score, r.document) for r in answer.results] == [(1, 0.9, "乙"), (0, 0.1, "甲")]
+    assert answer.usage.query_tokens == 1
+    assert server.requests[0].path == "/api/v1/rerank"
+    assert server.requests[0].json == {"model": "r", "query": "问", "documents": ["甲", "乙"], "top_n": 2}
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ([(0, 0.9, "乙"), (1, 0.1, "甲")], [(1, 0.9), (0, 0.1)]),
+        ([(0, 0.9, "乙"), (1, 0.8, "丙"), (2, 0.1, "丙")], [(1, 0.9), (2, 0.8), (3, 0.1)]),
+        ([(0, 0.9, None), (1, 0.1, None)], [(0, 0.9), (1, 0.1)]),
+        ([(0, 0.9, {"text": "乙"})], [(1, 0.9)]),
+        ([(0, 0.9, "戊"), (7, 0.8, None), (None, 0.7, None)], []),
+        ([(1, 0.9, None), (1, 0.8, None)], [(1, 0.9)]),
+        ([(0, None, None), (1, 0.5, None), (2, float("nan"), None)], [(1, 0.5), (0, None), (2, "nan")]),
+    ],
+    ids=["by rank", "duplicates", "not echoed", "echoed as objects", "no such document", "twice", "no score and NaN"],
+)
+def test_the_text_decides_where_the_index_is_a_rank(client, server, results, expected):
+    """Seen live with qwen3-rerank: `index` is the place in the ranking."""
+    server.play(ranking(*results))
+    answer = client.rerank("问", ["甲", "乙", "丙", "丙"], model="r")
+    got = [(r.index, "nan" if r.relevance_score != r.relevance_score else r.relevance_score) for r in answer.results]
+    assert got == expected
+
+
+def test_documents_in_parts_are_ranked_as_one(client, server):
+    def rank(request):
+        return ranking(*[(i, len(text) / 10, text) for i, text in enumerate(request.json["documents"])])
+
+    server.default = rank
+    documents = ["x" * n for n in (3, 1, 4, 1, 5)]
+    answer = client.rerank("问", documents, model="r", batch_size=2, top_n=3)
+    assert [(r.index, r.relevance_score) for r in answer.results] == [(4, 0.5), (2, 0.4), (0, 0.3)]
+
+
+def test_a_search_gives_its_pages(client, server):
+    server.play(
+        json_reply(
+            {"id": "s", "created": 1, "results": [{"title": "茶", "link": "https://a", "content": "…", "refer": "1"}]}
+        )
+    )
+    answer = client.web_search("茶", count=3, recency_filter="oneDay")
+    assert (answer.results[0].link, answer.results[0].refer, answer.id) == ("https://a", "1", "s")
+    assert server.requests[0].json == {
+        "model": "glm-search-std",
+        "prompt": "茶",
+        "count": 3,
+        "recency_filter": "oneDay",
+    }
+    assert server.requests[0].path == "/api/v1/web_search"

@@ -1,0 +1,92 @@
+"""LangChain's own integration tests against the local model: those that a model of 135 million weights can pass.
+
+It takes text only, and fills the suite's free strings until the token limit: objects are asked for here, by enums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+from langchain_core.language_models import BaseChatModel
+from langchain_tests.integration_tests import ChatModelIntegrationTests
+from pydantic import BaseModel
+
+from geekai_local.serving import serve
+from langchain_geekai import ChatGeekAI
+
+pytestmark = [
+    pytest.mark.local_model,
+    pytest.mark.filterwarnings(
+        "ignore::langchain_core._api.LangChainBetaWarning",  # v3 streaming is LangChain's beta
+        "ignore:The `schema` method is deprecated:pydantic.warnings.PydanticDeprecatedSince20",  # the suite's own
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def base_url() -> Iterator[str]:
+    with serve() as url:
+        yield url
+
+
+class TestLocalModel(ChatModelIntegrationTests):
+    url: str
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def served(cls, base_url: str) -> None:
+        cls.url = base_url
+
+    @property
+    def chat_model_class(self) -> type[BaseChatModel]:
+        return ChatGeekAI
+
+    @property
+    def chat_model_params(self) -> dict[str, Any]:
+        return {"model": "local", "api_key": "any", "base_url": self.url}
+
+    @property
+    def standard_chat_model_params(self) -> dict[str, Any]:
+        return {"temperature": 0, "seed": 1, "max_tokens": 48}
+
+    has_tool_calling = True
+    has_tool_choice = True
+    has_structured_output = False
+    returns_usage_metadata = True
+    supports_model_override = True
+    model_override_value = "another"
+
+
+class Mood(BaseModel):
+    """What a sentence sounds like."""
+
+    mood: Literal["good", "bad"]
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+async def test_an_object_comes_whole_streamed_and_awaited(base_url: str, method: str) -> None:
+    model = ChatGeekAI(model="local", api_key="any", base_url=base_url, temperature=0, max_tokens=32)
+    asked = model.with_structured_output(Mood, method=method)
+    whole = asked.invoke("The sun shines, and we are happy.")
+    assert isinstance(whole, Mood)
+    assert list(asked.stream("The sun shines, and we are happy."))[-1] == whole
+    assert await asked.ainvoke("The sun shines, and we are happy.") == whole
+    model.close()
+    await model.aclose()
+
+
+def test_search_cites_the_documents(base_url: str) -> None:
+    """What the search adds arrives, streamed too, where LangChain looks for it."""
+    model = ChatGeekAI(
+        model="local", api_key="any", base_url=base_url, temperature=0, max_tokens=16, enable_search=True
+    )
+    whole = model.invoke("When was the lighthouse built?")
+    first, *more = model.stream("When was the lighthouse built?")
+    streamed = sum(more, first)
+    model.close()
+    for answer in (whole, streamed):
+        assert answer.additional_kwargs["citations"][0].endswith("/lighthouse.md")
+        assert answer.response_metadata["billed_units"] == 1
+        assert [block["type"] for block in answer.content_blocks][:2] == ["server_tool_call", "server_tool_result"]
