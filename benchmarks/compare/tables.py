@@ -86,9 +86,11 @@ def fate_parts(found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def put(page: str, parts: Mapping[str, str]) -> str:
-    """A page with parts put between their `<!-- name -->` and `<!-- /name -->`."""
+    """A page with parts put between `<!-- name -->` and `<!-- /name -->`; `ValueError` where one has no place."""
     for name, part in parts.items():
         before, opened, rest = page.partition(f"<!-- {name} -->")
         _, closed, after = rest.partition(f"<!-- /{name} -->")
+        if not closed:
+            raise ValueError(f"the page has no place for {name}")
         page = f"{before}{opened}\n{part}\n{closed}{after}"
     return page
