@@ -163,7 +163,9 @@ def show_tools(chat: ChatGeekAI, llm: GeekAI) -> None:
     console.print(f"LangChain · {call['name']}({call['args']}) → [dim]{result}[/dim]")
     console.print(answer.text, style="green")
 
-    response = llm.chat_with_tools([FunctionTool.from_defaults(departures)], question, tool_required=True)
+    response = llm.chat_with_tools(
+        [FunctionTool.from_defaults(departures, description=departures.__doc__)], question, tool_required=True
+    )
     (selection, *_) = llm.get_tool_calls_from_response(response)
     result = departures(**selection.tool_kwargs)
     reply = ChatMessage(result, role="tool", tool_call_id=selection.tool_id)
