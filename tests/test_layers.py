@@ -35,7 +35,8 @@ ALLOWED = {
 }
 LOCAL_MAY_USE_OF_CORE = {"wire", "options", "errors"}
 """`geekai_local` stands beside the adapters and knows the wire models only."""
-LINES_OF_CODE = 7_000
+LINES_OF_CODE = 6_500
+"""The aim is 5,000: this number only ever goes down."""
 FILES = [(name, path) for name, folder in PACKAGES.items() for path in sorted(folder.rglob("*.py"))]
 
 
@@ -93,7 +94,7 @@ def test_a_file_is_short_enough_to_be_read_at_once(path: Path) -> None:
     assert path.read_text(encoding="utf-8").count("\n") <= 360
 
 
-def test_all_source_together_stays_small() -> None:
+def test_all_source_together_grows_no_further() -> None:
     assert sum(lines_of_code(path) for _, path in FILES) <= LINES_OF_CODE
 
 

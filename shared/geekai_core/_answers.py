@@ -201,11 +201,6 @@ class StreamReader:
     `InvalidResponseError`, `StreamInterruptedError`.
     """
 
-    __slots__ = (
-        "_body", "_context", "_decoder", "_events", "_failure", "_join", "_last", "_pairs", "_size", "_state",
-        "done", "heard",
-    )  # fmt: skip
-
     def __init__(self, context: Context, *, split_think: bool = False, join_deltas: bool = False) -> None:
         self._context = context
         self._decoder = SSEDecoder()
@@ -311,21 +306,20 @@ class StreamReader:
         self.done = True
 
     def _payload(self, payload: bytes, deltas: list[Delta]) -> None:
-        if payload.startswith(b"{"):
-            try:
-                chunk = from_json(payload)
-            except ValueError:
-                chunk = load_json(payload, self._context, self._pairs)
+        try:
+            chunk = from_json(payload)
+        except ValueError:
+            if payload.strip() == b"[DONE]":
+                self.done = True
+            elif payload.strip():
+                self._event(load_json(payload, self._context, self._pairs), payload, deltas)
+        else:
             self._event(chunk, payload, deltas)
-        elif payload.strip() == b"[DONE]":
-            self.done = True
-        elif payload.strip():
-            self._event(load_json(payload, self._context), payload, deltas)
 
     def _event(self, chunk: Any, payload: bytes, deltas: list[Delta]) -> None:
         if not isinstance(chunk, dict):
             raise self._context.unreadable("an event of the stream is no JSON object", payload)
-        if is_error(chunk):
+        if ("error" in chunk or not chunk.get("choices")) and is_error(chunk):
             raise self._context.error(payload)
         self._last = chunk
         deltas.extend(take(self._state, chunk, self._context, payload))

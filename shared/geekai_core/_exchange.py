@@ -206,7 +206,8 @@ def _redirect_hint(context: Context) -> str | None:
 def timeout_error(limit: str, seconds: float | None) -> APITimeoutError:
     """The error for one of our own limits, within a stream or over a whole call."""
     what = "the call was not done within" if limit == "total_timeout" else "the stream was silent for"
-    return APITimeoutError(f"{limit}: {what} {seconds:g} s", limit=limit, seconds=seconds)
+    name = limit if limit.endswith("timeout") else f"{limit} timeout"
+    return APITimeoutError(f"{name}: {what} {seconds:g} s", limit=limit, seconds=seconds)
 
 
 def _timed(error: RequestError, deadline: Deadline) -> RequestError:

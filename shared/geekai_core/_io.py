@@ -7,7 +7,7 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from geekai_core._answers import StreamReader
@@ -145,32 +145,63 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + LARGE]
 
 
+class Watchdog:
+    """Cancels a wait that lasts too long: one timer for all the reads of a stream, nothing per token.
+
+    The transports' own limits will not do: aiohttp's is fixed when the request is sent, and none knows a comment from
+    an event. Nor will `asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes with the result.
+    `left`: seconds that the wait may still last.
+    """
+
+    def __init__(self, left: Callable[[], float]) -> None:
+        self._left = left
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: asyncio.Task[Any] | None = None
+        self._fired = False
+
+    async def wait(self, waited_for: Awaitable[Any]) -> Any:
+        """Await; raises TimeoutError when it lasted too long."""
+        task: Any = asyncio.current_task()
+        self._waiting = task
+        if self._timer is None:
+            self._set()
+        try:
+            return await waited_for
+        except asyncio.CancelledError:
+            # Whether a task that we have cancelled was cancelled by others, too, is told from Python 3.11 on.
+            if self._fired and (sys.version_info < (3, 11) or task.uncancel() == 0):
+                raise TimeoutError from None
+            raise
+        finally:
+            self._waiting = None
+
+    def _set(self) -> None:
+        left = self._left()
+        if left != float("inf"):
+            self._timer = self._loop.call_later(max(left, 0.001), self._look)
+
+    def _look(self) -> None:
+        if self._waiting is not None and self._left() <= 0:
+            self._fired = True
+            self._waiting.cancel()
+        else:
+            self._set()
+
+    def stop(self) -> None:
+        """No more looking."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
 async def _limited(waited_for: Awaitable[Any], seconds: float | None) -> Any:
-    """`asyncio.wait_for`, which before Python 3.12 loses a cancellation that comes together with the result."""
-    if seconds is None:
-        return await waited_for
-    task: Any = asyncio.current_task()
-    fired = False
-
-    def fire() -> None:
-        nonlocal fired
-        fired = True
-        task.cancel()
-
-    timer = asyncio.get_running_loop().call_later(seconds, fire)
+    """Await for so long; raises TimeoutError."""
+    end = time.monotonic() + (float("inf") if seconds is None else seconds)
+    watchdog = Watchdog(lambda: end - time.monotonic())
     try:
-        return await waited_for
-    except asyncio.CancelledError:
-        if fired and _only_ours(task):
-            raise asyncio.TimeoutError from None
-        raise
+        return await watchdog.wait(waited_for)
     finally:
-        timer.cancel()
-
-
-def _only_ours(task: Any) -> bool:
-    """Whether a task that we have cancelled was cancelled by nobody else; told from Python 3.11 on."""
-    return sys.version_info < (3, 11) or task.uncancel() == 0
+        watchdog.stop()
 
 
 async def _written(
@@ -182,7 +213,7 @@ async def _written(
         seconds = None if None in limits else sum(limit or 0.0 for limit in limits)
         response: httpx.Response = await _limited(sending, seconds)
         return response
-    except asyncio.TimeoutError as exc:
+    except TimeoutError as exc:
         raise WriteTimeout from exc
 
 
@@ -202,7 +233,8 @@ class AsyncLine:
     async def perform(self, action: Action) -> Any:
         """Do what an exchange asks for; what httpx raises goes to the exchange."""
         if isinstance(action, Read):
-            return await _limited(anext(self._chunks, None), action.limit)
+            chunk = anext(self._chunks, None)
+            return await (chunk if action.limit is None else _limited(chunk, action.limit))
         await self.close()
         if isinstance(action, Send):
             body = self._call.body or b""
@@ -239,52 +271,6 @@ async def drive_async(steps: Exchange, line: AsyncLine) -> Reply:
         raise
 
 
-class Watchdog:
-    """Cancels a read that has been silent too long: one timer a stream, nothing per token.
-
-    The transports' own limits will not do: aiohttp's is fixed when the request is sent, and none knows a comment from
-    an event. `_fired` tells this cancellation from one that came from outside.
-    """
-
-    def __init__(self, silence: Silence) -> None:
-        self._silence = silence
-        self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._waiting: asyncio.Task[Any] | None = None
-        self._fired = False
-
-    async def read(self, line: AsyncLine) -> Any:
-        """The next bytes of the line; raises TimeoutError when the silence lasted too long."""
-        task = self._waiting = asyncio.current_task()
-        if self._timer is None:
-            self._set()
-        try:
-            return await line.perform(READ)
-        except asyncio.CancelledError:
-            if self._fired and _only_ours(task):
-                raise TimeoutError from None
-            raise
-        finally:
-            self._waiting = None
-
-    def _set(self) -> None:
-        left = self._silence.left()
-        if left != float("inf"):
-            self._timer = self._loop.call_later(max(left, 0.001), self._look)
-
-    def _look(self) -> None:
-        if self._waiting is not None and self._silence.left() <= 0:
-            self._fired = True
-            self._waiting.cancel()
-        else:
-            self._set()
-
-    def stop(self) -> None:
-        """No more looking."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-
 class AsyncOpenStream:
     """`OpenStream`, awaiting; made by `open_stream`."""
 
@@ -311,7 +297,7 @@ async def _async_deltas(
     line: AsyncLine, reply: Reply, reader: StreamReader, silence: Silence
 ) -> AsyncGenerator[Delta, None]:
     data: bytes | None = reply.content
-    watchdog = Watchdog(silence)
+    watchdog = Watchdog(silence.left)
     try:
         while data is not None:
             for delta in reader.feed(data):
@@ -320,7 +306,7 @@ async def _async_deltas(
                 break
             silence.heard(reader)
             try:
-                data = await watchdog.read(line)
+                data = await watchdog.wait(line.perform(READ))
             except Exception as exc:
                 if reader.complete:
                     break

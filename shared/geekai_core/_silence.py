@@ -32,8 +32,9 @@ class Silence:
         """To be called after each read that was handed on; raises `APITimeoutError` when a limit has run out."""
         self._byte = self._clock()
         if reader.heard:
-            self._event = self._byte
-            self._begun = True
+            self._event, self._begun = self._byte, True
+            if self._call.total_timeout is None:
+                return
         if self.left() <= 0:
             raise self._error()
 

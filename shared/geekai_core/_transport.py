@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import ssl
@@ -71,6 +72,13 @@ class _Shard(httpx.AsyncHTTPTransport):
         super().__init__(verify=ssl_context(), limits=_limits(None))
         self.busy = 0
         self.used = 0.0
+        self.retired = False
+
+    async def left(self) -> None:
+        """One request less is in flight."""
+        self.busy -= 1
+        if self.retired and not self.busy:
+            await self.aclose()
 
 
 class _Counted(httpx.AsyncByteStream):
@@ -89,7 +97,7 @@ class _Counted(httpx.AsyncByteStream):
             await self._body.aclose()
         finally:
             if shard is not None:
-                shard.busy -= 1
+                await shard.left()
 
 
 class Shards(httpx.AsyncBaseTransport):
@@ -108,15 +116,17 @@ class Shards(httpx.AsyncBaseTransport):
         now = time.monotonic()
         if now - self._swept > KEEPALIVE:
             await self._sweep(now)
-        shard = next((shard for shard in self._shards if shard.busy < SHARD), None)
+        shard = next((shard for shard in self._shards if shard.busy < SHARD and not shard.retired), None)
         if shard is None:
             shard = _Shard()
             self._shards.append(shard)
         shard.busy, shard.used = shard.busy + 1, now
         try:
             response = await shard.handle_async_request(request)
-        except BaseException:
-            shard.busy -= 1
+        except BaseException as exc:
+            # httpcore loses a connection that is cancelled just when it was made: its pool goes as soon as it can.
+            shard.retired = shard.retired or isinstance(exc, asyncio.CancelledError)
+            await shard.left()
             raise
         assert isinstance(response.stream, httpx.AsyncByteStream)
         response.stream = _Counted(response.stream, shard)

@@ -295,13 +295,7 @@ class AsyncClient:
         return await self._follow(ops.models())
 
     async def embed(
-        self,
-        input: Any,
-        *,
-        model: str,
-        batch_size: int | None = None,
-        max_concurrency: int = 8,
-        **fields: Any,
+        self, input: Any, *, model: str, batch_size: int | None = None, max_concurrency: int = 8, **fields: Any
     ) -> EmbeddingList:
         """`Client.embed`, awaiting; at most `max_concurrency` requests at a time."""
         return await self._batch(ops.embed(input, model, fields, batch_size), max_concurrency)

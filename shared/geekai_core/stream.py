@@ -27,52 +27,25 @@ class Delta:
     `audio`: the piece as it came. `logprobs`: of these tokens. `extra`: unknown fields of the delta. `raw`: the chunk.
     """
 
-    __slots__ = (
-        "audio",
-        "content",
-        "extra",
-        "finish_reason",
-        "index",
-        "logprobs",
-        "raw",
-        "reasoning_content",
-        "refusal",
-        "tool_calls",
-    )
+    content: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCallPiece] | None = None
+    audio: dict[str, Any] | None = None
+    logprobs: dict[str, Any] | None = None
+    refusal: str | None = None
+    finish_reason: str | None = None
+    extra: dict[str, Any] | None = None
 
     def __init__(self, index: int, raw: dict[str, Any]) -> None:
         self.index = index
         self.raw = raw
-        self.content: str | None = None
-        self.reasoning_content: str | None = None
-        self.tool_calls: list[ToolCallPiece] | None = None
-        self.audio: dict[str, Any] | None = None
-        self.logprobs: dict[str, Any] | None = None
-        self.refusal: str | None = None
-        self.finish_reason: str | None = None
-        self.extra: dict[str, Any] | None = None
 
     def __repr__(self) -> str:
-        fields = (f"{name}={getattr(self, name)!r}" for name in self.__slots__ if name != "raw")
-        return f"Delta({', '.join(fields)})"
+        return f"Delta({', '.join(f'{name}={value!r}' for name, value in vars(self).items() if name != 'raw')})"
 
 
 class _Choice:
     """The state of one choice."""
-
-    __slots__ = (
-        "audio",
-        "calls",
-        "content",
-        "extra",
-        "finish_reason",
-        "logprobs",
-        "message_extra",
-        "reasoning",
-        "refusal",
-        "role",
-        "think",
-    )
 
     def __init__(self, split_think: bool) -> None:
         self.content: list[str] = []
@@ -130,10 +103,10 @@ class Accumulator:
 
     def feed(self, chunk: dict[str, Any]) -> list[Delta]:
         """What `chunk` adds, a `Delta` for each choice that it adds to."""
-        settled = self._settled
-        for key, value in chunk.items():
-            if key not in settled and value is not None:
-                self._top_field(key, value)
+        if not chunk.keys() <= self._settled:
+            for key, value in chunk.items():
+                if key not in self._settled and value is not None:
+                    self._top_field(key, value)
         deltas = []
         for raw_choice in chunk.get("choices") or ():
             delta = self._choice(raw_choice, chunk)

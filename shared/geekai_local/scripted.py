@@ -45,11 +45,16 @@ class ScriptedServer:
         self.default = default
         self.requests: list[Request] = []
         self.connections = 0  # how many were ever opened
-        self.open_connections = 0  # how many are open at this moment
         self._deaf = deaf
         self._failures: list[Exception] = []
         self._queues: dict[str, deque[Reply | Responder]] = {}
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         self._stop = threading.Event()
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open at this moment."""
+        return len(self._open)
 
     @property
     def base_url(self) -> str:
@@ -87,20 +92,23 @@ class ScriptedServer:
             asyncio.run(self._serve())
 
     async def _serve(self) -> None:
-        """Wait for the end, after which `asyncio.run` cancels what still converses."""
         if self._deaf:  # the kernel makes the connections, nobody accepts them
             await asyncio.to_thread(self._stop.wait)
             return
-        listener = await asyncio.start_server(self._converse, sock=self._socket, limit=2**20, backlog=4096)
+        listener = await asyncio.start_server(self._accept, sock=self._socket, limit=2**20, backlog=4096)
         await asyncio.to_thread(self._stop.wait)
         listener.close()
-        await asyncio.sleep(0)  # who has just been accepted must begin, to be cancelled
+        while len(asyncio.all_tasks()) > 1:  # closing takes some turns of the loop, and so does accepting
+            for writer in list(self._open):
+                writer.transport.abort()
+            await asyncio.sleep(0)
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection: read requests, play replies."""
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self.open_connections += 1
-        number = self.connections
+        self._open[writer] = asyncio.ensure_future(self._converse(self.connections, reader, writer))
+
+    async def _converse(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection: read requests, play replies."""
         writer.transport.set_write_buffer_limits(high=0)  # so that drain() means: the kernel has it
         try:
             first = await reader.read(1)
@@ -112,7 +120,7 @@ class ScriptedServer:
         except Exception as failure:  # a body that could not be made
             self._failures.append(failure)
         finally:
-            self.open_connections -= 1
+            del self._open[writer]
             writer.transport.abort()
 
     async def _reply(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
@@ -122,7 +130,8 @@ class ScriptedServer:
         try:
             await asyncio.wait({playing, following}, return_when=asyncio.FIRST_COMPLETED)
             if not playing.done() or isinstance(playing.exception(), ConnectionError):
-                request.client_left.set()
+                if not self._stop.is_set():  # else it is we who closed
+                    request.client_left.set()
                 return b""
             stays = playing.result() and request.headers.get("connection", "").lower() != "close"
             return await following if stays else b""

@@ -93,7 +93,7 @@ EVENT = st.one_of(
 REAL = st.sampled_from([b"".join(b"data: " + dumps(p).encode() + b"\n\n" for p in case.payloads) for case in CASES])
 
 
-WRONG = [None, True, 0, 2**70, math.nan, "", "x", [], {}, [[]], [{}], ["x"], {"x": {}}]
+WRONG = [None, True, 2**70, math.nan, "x", [], {}, [{}], {"x": {}}]
 
 
 def twists(value: Any, wrong: list[Any]) -> Iterator[Any]:

@@ -176,7 +176,7 @@ async def test_no_cancellation_is_lost_at_whatever_moment_it_comes(async_client,
             _, outlived = await asyncio.wait(tasks, timeout=5)
             assert not outlived
             assert all(task.cancelled() for task in tasks)
-    await closed(server)
+        await closed(server)
 
 
 async def test_a_cancelled_call_closes_the_connection(async_client, server):

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from geekai_core import ConfigurationError, StreamInterruptedError
+from geekai_core import Client, ConfigurationError, StreamInterruptedError
 from geekai_core._answers import Context, StreamReader
 from geekai_local.replies import Cut, Reply, chunk, completion, delta, dumps, json_reply, sse, tool_call
-from tests.core.conftest import ASK, collect
+from tests.core.conftest import ASK, KEY, collect
 from tests.core.stream_cases import CASES, Case, check, found
 
 
@@ -38,10 +38,12 @@ def assert_deltas_tell_all(deltas, answer):
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_joined_deltas_tell_the_same(clients, server, case: Case):
-    server.play(sse(*case.payloads), sse(b"".join(b"data: " + dumps(p).encode() + b"\n\n" for p in case.payloads)))
-    check(case, collect(clients(**case.settings, join_deltas=True))[1])
-    joined, answer = collect(clients(**case.settings, join_deltas=True))
+def test_joined_deltas_tell_the_same(server, case: Case):
+    events = [b"data: " + dumps(payload).encode() + b"\n\n" for payload in case.payloads]
+    server.play(sse(*events), sse(b"".join(events)))
+    with Client(api_key=KEY, base_url=server.base_url, join_deltas=True, **case.settings) as client:
+        check(case, collect(client)[1])
+        joined, answer = collect(client)
     check(case, answer)
     assert_deltas_tell_all(joined, answer)
     assert len(joined) <= len(case.payloads) + 1
