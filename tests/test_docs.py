@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
 import re
 from pathlib import Path
 
@@ -27,6 +29,21 @@ def test_every_python_block_of_a_page_runs(page: Path, monkeypatch: pytest.Monke
         for block in blocks(page):
             exec(compile(block, str(page), "exec"), names)
         assert server.requests
+
+
+WITH_EXAMPLES = [
+    ".".join(path.relative_to(root).with_suffix("").parts)
+    for root, package in ((ROOT / "shared", "geekai_*"), (ROOT, "langchain_geekai"), (ROOT, "llama_index_geekai"))
+    for path in sorted(root.glob(f"{package}/*.py"))
+    if ">>> " in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("module", WITH_EXAMPLES)
+def test_every_example_of_a_docstring_is_true(module: str) -> None:
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.attempted > 0
+    assert result.failed == 0
 
 
 def test_both_readmes_hold_the_same_commands_and_headings() -> None:
