@@ -285,6 +285,13 @@ class AsyncOpenStream:
         await self._line.close()
         with contextlib.suppress(RuntimeError):  # another task is reading it, and will find it closed
             await self.deltas.aclose()
+            if not self.reader.complete:  # a closed generator would end as if all were well
+                self.deltas = _left(self.reader)
+
+
+async def _left(reader: StreamReader) -> AsyncGenerator[Delta, None]:
+    raise reader.interrupted("it was left before its end")
+    yield  # makes this a generator
 
 
 async def open_stream(http: httpx.AsyncClient, call: Call, config: Config) -> AsyncOpenStream:
