@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.messages import (
     AIMessage,
@@ -212,14 +212,13 @@ def usage_metadata(usage: Mapping[str, Any] | None) -> UsageMetadata | None:
     if not usage or (usage.get("prompt_tokens") is None and usage.get("completion_tokens") is None):
         return None
     read, written = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-    metadata = UsageMetadata(
-        input_tokens=read, output_tokens=written, total_tokens=int(usage.get("total_tokens") or read + written)
-    )
+    total = int(usage.get("total_tokens") or read + written)
+    metadata: dict[str, Any] = {"input_tokens": read, "output_tokens": written, "total_tokens": total}
     if given := _details(usage.get("prompt_tokens_details"), _INPUT_DETAILS):
-        metadata["input_token_details"] = given  # type: ignore[typeddict-item]
+        metadata["input_token_details"] = given
     if given := _details(usage.get("completion_tokens_details"), _OUTPUT_DETAILS):
-        metadata["output_token_details"] = given  # type: ignore[typeddict-item]
-    return metadata
+        metadata["output_token_details"] = given
+    return cast(UsageMetadata, metadata)
 
 
 def _details(given: Mapping[str, Any] | None, names: Mapping[str, str]) -> dict[str, int]:
