@@ -23,6 +23,7 @@ _LAZY = {"register": "_register", "collect": "collect", "get_citations": "collec
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"langchain_geekai.{_LAZY[name]}"), name)
-    globals()[name] = value  # also in place of the submodule `collect`, which importing it has put here
-    return value
+    module = import_module(f"langchain_geekai.{_LAZY[name]}")
+    # All of its names at once: importing the submodule `collect` has put it where its function belongs.
+    globals().update({known: getattr(module, known) for known, home in _LAZY.items() if home == _LAZY[name]})
+    return globals()[name]

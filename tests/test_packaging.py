@@ -72,3 +72,9 @@ def test_an_adapter_without_its_framework_says_which_extra_is_missing(adapter: s
 def test_an_import_opens_no_socket_and_needs_no_key(package: str) -> None:
     code = "import socket\ndef no(*a, **k): raise AssertionError('a socket')\nsocket.socket.connect = no\n"
     assert run(f"{code}import {package}").returncode == 0
+
+
+def test_a_name_that_is_imported_late_is_the_same_whatever_was_imported_before_it() -> None:
+    """The function `collect` stands in a submodule of its name."""
+    code = "from langchain_geekai import get_citations\nfrom langchain_geekai import collect\nprint(callable(collect))"
+    assert run(code).stdout == "True\n"
