@@ -1,34 +1,138 @@
-"""Every Python block of the documentation runs, in its document's order, against a scripted endpoint."""
+"""The documentation is true: its code runs, its outputs are what comes out, its links lead somewhere, the site builds."""
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib
+import io
+import os
 import re
+import subprocess
+import sys
+import textwrap
+from html.parser import HTMLParser
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from geekai_local.scripted import ScriptedServer
+from tests.docs_endpoint import answer
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "README.zh-CN.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
+TAB = re.compile(r'^=== "(?P<tab>[^"]+)"$', re.MULTILINE)
+BLOCK = re.compile(
+    r"^(?P<indent> *)```python\b[^\n]*\n(?P<code>.*?)^(?P=indent)```\n"
+    r"(?:\s*^(?P=indent)```text\n(?P<output>.*?)^(?P=indent)```\n)?",
+    re.MULTILINE | re.DOTALL,
+)
 
-def blocks(page: Path) -> list[str]:
-    """The Python blocks of a page."""
-    return re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+class Block(NamedTuple):
+    """A Python block of a page: the content tab it stands in, or "", and what it prints, where the page says so."""
+
+    tab: str
+    code: str
+    output: str | None
+
+
+def blocks(page: Path) -> list[Block]:
+    """The Python blocks of a page, within content tabs too."""
+    text = page.read_text(encoding="utf-8")
+    found = []
+    for match in BLOCK.finditer(text):
+        tabs = [tab["tab"] for tab in TAB.finditer(text, 0, match.start())] if match["indent"] else [""]
+        output = match["output"]
+        code = textwrap.dedent(match["code"])
+        found.append(Block(tabs[-1], code, output if output is None else textwrap.dedent(output)))
+    return found
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda p: str(p.relative_to(ROOT)))
-def test_every_python_block_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with ScriptedServer() as server:
-        monkeypatch.setenv("GEEKAI_API_KEY", "sk-docs")
+def test_every_python_block_of_a_page_runs_and_prints_what_the_page_shows(
+    page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the page's order; a tab knows what stands outside the tabs and in the tabs of its name. `…` is anything."""
+    names: dict[str, dict[str, object]] = {"": {"__name__": "__docs__"}}
+    monkeypatch.setenv("GEEKAI_API_KEY", "sk-docs")
+    with ScriptedServer(answer) as server:
         monkeypatch.setenv("GEEKAI_BASE_URL", server.base_url)
-        names: dict[str, object] = {"__name__": "__docs__"}
-        for block in blocks(page):
-            exec(compile(block, str(page), "exec"), names)
+        for tab, code, output in blocks(page):
+            names[tab] = {**names[""], **names.get(tab, {})}
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                exec(compile(code, str(page), "exec"), names[tab])
+            if output is not None:
+                assert_prints(printed.getvalue(), output)
         assert server.requests
+
+
+def assert_prints(printed: str, wanted: str) -> None:
+    """As a doctest would, with `…` for anything."""
+    same = doctest.OutputChecker().check_output(wanted.replace("…", "..."), printed, doctest.ELLIPSIS)
+    assert same, f"the page shows:\n{wanted}\nbut what is printed is:\n{printed}"
+
+
+def test_a_number_of_blocks_is_found_in_tabs_and_with_outputs() -> None:
+    """Else the test above would run nothing, and pass."""
+    found = blocks(ROOT / "docs/index.md")
+    assert {block.tab for block in found} >= {"LangChain", "LlamaIndex"}
+    assert any(block.output for block in found)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documentation's site, built as `scripts/docs` builds it: any warning is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--quiet", "--strict", "--site-dir", str(folder)],
+        cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+class Loaded(HTMLParser):
+    """What a page of HTML makes a browser load, and the language that it says it is in."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.language: str | None = None
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag == "html":
+            self.language = given.get("lang")
+        if address := given.get("src") or (given.get("href") if tag == "link" else None):
+            self.addresses.append(address)
+
+
+def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(site: Path) -> None:
+    pages = sorted(site.rglob("*.html"))
+    assert len(pages) > 10
+    for page in pages:
+        loaded = Loaded(page.read_text(encoding="utf-8"))
+        assert loaded.addresses
+        assert not [address for address in loaded.addresses if "//" in address], page
+    for style in site.rglob("*.css"):
+        assert not re.search(r"url\(\s*['\"]?(https?:)?//", style.read_text(encoding="utf-8")), style
+
+
+def test_a_page_of_the_site_says_which_language_it_is_in(site: Path) -> None:
+    for page, language in (("index.html", "en"), ("zh/index.html", "zh"), ("reference/core.html", "en")):
+        assert Loaded((site / page).read_text(encoding="utf-8")).language == language
+
+
+def test_the_reference_documents_every_public_name(site: Path) -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in (site / "reference").glob("*.html"))
+    documented = {identifier.rsplit(".", 1)[-1] for identifier in re.findall(r'id="([\w.]+)"', text)}
+    for package in ("geekai_core", "langchain_geekai", "llama_index_geekai"):
+        missing = set(importlib.import_module(package).__all__) - documented - {"__version__"}
+        assert not missing, (package, missing)
 
 
 WITH_EXAMPLES = [
