@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import (
@@ -17,12 +16,12 @@ from llama_index.core.base.llms.types import (
     LLMMetadata,
 )
 from llama_index.core.llms.llm import ToolSelection
-from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AliasChoices, Field
 
-from geekai_core import AsyncClient, ChatOptions, Client, ClientOptions, Config, configure
+from geekai_core import ChatOptions, ClientOptions
 from geekai_core.models import DEFAULT_CONTEXT_WINDOW, facts, supports_tools
-from geekai_core.options import refuse_unknown
 from geekai_core.wire import ModelInfo
+from llama_index_geekai._connection import GeekAIConnection
 from llama_index_geekai._events import CHAT, COMPLETION, told
 from llama_index_geekai._request import Request
 from llama_index_geekai._responses import StreamedAnswer, from_wire_answer, to_completion
@@ -30,29 +29,14 @@ from llama_index_geekai._structured import StructuredLLMMixin
 from llama_index_geekai._tools import selections, tool_schema
 
 if TYPE_CHECKING:
-    import httpx
     from llama_index.core.tools.types import BaseTool
-
-    Key = str | SecretStr | Callable[[], str] | None
-    HttpClient = httpx.Client | None
-    HttpAsyncClient = httpx.AsyncClient | None
-else:
-    Key = HttpClient = HttpAsyncClient = Any  # httpx is imported with the first request
-
-
-_SETTINGS = tuple(name for name in Config.__dataclass_fields__ if name not in ("api_key", "base_url"))
-_CLIENT_FIELDS = ("api_key", "api_base", "http_client", "async_http_client", *_SETTINGS)
-
-_IDLE = frozenset({"api_version", "tokenizer"})
-"""Keywords of `OpenAI` and `OpenAILike` that are accepted and mean nothing here: GeekAI's API has no versions, and
-tokens are counted by the server."""
 
 
 def _same(response: ChatResponse) -> ChatResponse:
     return response
 
 
-class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
+class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
     """GeekAI's chat models in LlamaIndex, with reasoning, citations, search results and usage kept, whole and streamed.
 
     Every field of `ChatOptions` can be overridden per call: `llm.chat(messages, enable_search=False)`. An unknown
@@ -66,10 +50,6 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
 
     model: str = Field(validation_alias=AliasChoices("model", "model_name"))
     """The model's id, such as `deepseek-r1`."""
-    api_key: Key = Field(default=None, exclude=True, repr=False)
-    """The key, or a function that gives it. Default: `GEEKAI_API_KEY`."""
-    api_base: str | None = Field(default=None, validation_alias=AliasChoices("api_base", "base_url"))
-    """The base URL. Default: `GEEKAI_BASE_URL`, else GeekAI's mainland host."""
     context_window: int | None = None
     """Tokens that the model can take in and give out. Default: what `fetch_metadata` found, else 32,768, a guess."""
     is_chat_model: bool = True
@@ -86,51 +66,8 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
     """Another spelling of `extra_body`, which wins."""
     citation_blocks: bool = False
     """Add a `CitationBlock` for each source. Other integrations raise on one that they find in a shared memory."""
-    reuse_client: bool = True
-    """False makes an HTTP client for each call and closes it."""
-    http_client: HttpClient = Field(default=None, exclude=True, repr=False)
-    """An `httpx.Client` of your own, which you close."""
-    async_http_client: HttpAsyncClient = Field(default=None, exclude=True, repr=False)
-    """An `httpx.AsyncClient` of your own, which you close."""
 
-    _made: tuple[list[Any], Client, AsyncClient] | None = PrivateAttr(default=None)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_names(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            data = {name: value for name, value in data.items() if name not in _IDLE}
-            refuse_unknown(cls, data)
-        return data
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Make the clients, which open no connection yet. Raises `ConfigurationError` for settings that cannot work."""
-        self._clients()
-
-    def _clients(self) -> tuple[Client, AsyncClient]:
-        """The clients for the settings as they are now: fields may be assigned, and a copy may differ in them."""
-        values = self.__dict__
-        if self._made is None or self._made[0] != [values[name] for name in _CLIENT_FIELDS]:
-            config = configure(self.api_key, self.api_base, **{name: values[name] for name in _SETTINGS})
-            # From now on the model has its key and host, in whatever process.
-            values["api_key"], values["api_base"] = config.api_key, config.base_url
-            sync = Client(config, http_client=self.http_client)
-            waiting = AsyncClient(config, http_async_client=self.async_http_client)
-            self._made = [values[name] for name in _CLIENT_FIELDS], sync, waiting
-        return self._made[1:]
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> GeekAI:
-        memo = {} if memo is None else memo
-        for shared in (self.http_client, self.async_http_client, self.callback_manager):
-            memo[id(shared)] = shared
-        limiter = getattr(self, "rate_limiter", None)
-        memo[id(limiter)] = limiter  # a copy counts against the same limit
-        return super().__deepcopy__(memo)
-
-    def __getstate__(self) -> dict[str, Any]:
-        twin = self.model_copy()  # core's way deletes what does not pickle from the object itself
-        twin._made = None
-        return super(GeekAI, twin).__getstate__()
+    _idle = frozenset({"api_version", "tokenizer"})  # GeekAI's API has no versions; the server counts the tokens
 
     @classmethod
     def class_name(cls) -> str:
@@ -166,32 +103,6 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLMMixin):
             if model.id == self.model:
                 self.context_window = facts(model).context_window
         return self.metadata
-
-    def close(self) -> None:
-        """Close the connections of the synchronous client. A later call opens new ones."""
-        self._clients()[0].close()
-
-    async def aclose(self) -> None:
-        """Close the running loop's connections."""
-        await self._clients()[1].aclose()
-
-    @contextmanager
-    def _client(self) -> Iterator[Client]:
-        client = self._clients()[0]
-        if self.reuse_client or self.http_client is not None:
-            yield client
-        else:
-            with Client(client.config) as once:
-                yield once
-
-    @asynccontextmanager
-    async def _async_client(self) -> AsyncIterator[AsyncClient]:
-        client = self._clients()[1]
-        if self.reuse_client or self.async_http_client is not None:
-            yield client
-        else:
-            async with AsyncClient(client.config) as once:
-                yield once
 
     def _chat(self, request: Request) -> ChatResponse:
         with self._client() as client:

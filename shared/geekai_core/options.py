@@ -150,21 +150,34 @@ class ChatOptions(BaseModel):
         return [value] if isinstance(value, str) else value
 
 
-class ClientOptions(BaseModel):
-    """What steers this client, beside key and base URL. Seconds and bytes throughout."""
+class ConnectionOptions(BaseModel):
+    """How this client reaches GeekAI, whatever it asks there. Seconds and bytes throughout."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True, protected_namespaces=())
 
     timeout: Timeout = Field(default=None, exclude=True, repr=False)
     """Seconds, or an `httpx.Timeout`. Default: 10 to connect, 300 between two bytes (the server's own limit)."""
     max_retries: int = 2
     """How often THIS CLIENT sends a failed request again. It multiplies with `retries`, which is the server's."""
-    stream_chunk_timeout: float | None = 120.0
-    """Seconds of silence allowed within a stream once it has begun; keep-alive comments are silence. None: no limit."""
     total_timeout: float | None = None
     """Seconds for one call with its retries. Default: none."""
     max_response_bytes: int = 64 * 1024 * 1024
     """The largest answer, or event of a stream, that is read into memory. Bytes."""
+    extra_body: dict[str, Any] | None = None
+    """Further fields of the request, merged last: the one escape hatch."""
+    default_headers: dict[str, str] | None = Field(default=None, repr=False, exclude=True)
+    """Further headers of every request."""
+    default_query: dict[str, str] | None = None
+    """Further query parameters of every request."""
+    proxy: str | None = Field(default=None, repr=False, exclude=True)
+    """The proxy's URL. Default: `GEEKAI_PROXY`, else the usual environment variables."""
+
+
+class ClientOptions(ConnectionOptions):
+    """What steers this client in a chat, beside key and base URL."""
+
+    stream_chunk_timeout: float | None = 120.0
+    """Seconds of silence allowed within a stream once it has begun; keep-alive comments are silence. None: no limit."""
     stream_usage: bool = True
     """Ask for usage with every stream: `stream_options: {"include_usage": true}`."""
     reasoning_history: ReasoningHistory = "current"
@@ -174,14 +187,6 @@ class ClientOptions(BaseModel):
     """Split a leading inline `<think>…</think>` from the answer into `reasoning_content`."""
     join_deltas: bool = False
     """Join the deltas that arrive in one network read: less work under load, coarser chunks."""
-    extra_body: dict[str, Any] | None = None
-    """Further fields of the request, merged last: the one escape hatch."""
-    default_headers: dict[str, str] | None = Field(default=None, repr=False, exclude=True)
-    """Further headers of every request."""
-    default_query: dict[str, str] | None = None
-    """Further query parameters of every request."""
-    proxy: str | None = Field(default=None, repr=False, exclude=True)
-    """The proxy's URL. Default: `GEEKAI_PROXY`, else the usual environment variables."""
 
 
 WIRE_NAMES = {"max_tokens": "max_completion_tokens", "request_metadata": "metadata"}
