@@ -88,12 +88,47 @@ def test_a_text_only_model_refuses_an_image_in_our_words(client: Any) -> None:
     assert caught.value.code == "unsupported_content"
 
 
+def test_the_documents_that_mean_the_query_come_first(client: Any) -> None:
+    """In either language, with their texts, their places in the input, and the name of the model that judged."""
+    answer = client.rerank(QUERY, TEXTS, model="bge-reranker")
+    assert answer.results[-1].document == TEXTS[1]
+    assert [TEXTS[result.index] for result in answer.results] == [result.document for result in answer.results]
+    scores = [result.relevance_score for result in answer.results]
+    assert scores == sorted(scores, reverse=True)
+    assert answer.model == "multilingual-e5-small"
+    assert answer.usage.total_tokens == answer.usage.query_tokens + answer.usage.documents_tokens
+    assert answer.usage.documents_tokens > answer.usage.query_tokens > 0
+
+
+def test_the_wire_holds_the_best_documents_as_strings_with_their_own_index(caller: Caller) -> None:
+    """`top_n` of them; the same text twice keeps both its places, and the earlier one goes first."""
+    documents = ["Tea.", "灯塔", "Tea.", "Wool."]
+    body = {"model": "m", "query": "Tea.", "documents": documents, "top_n": 2}
+    results = caller.http.post("/rerank", json=body).json()["results"]
+    assert [(result["index"], result["document"]) for result in results] == [(0, "Tea."), (2, "Tea.")]
+    assert len(caller.http.post("/rerank", json={**body, "top_n": 9}).json()["results"]) == 4
+
+
+@pytest.mark.parametrize(
+    "fields", [{"documents": []}, {"documents": [{"text": "Tea."}]}, {"top_n": 0}, {"query": None}, {"model": None}]
+)
+def test_what_cannot_be_ranked_is_a_400(caller: Caller, fields: dict[str, Any]) -> None:
+    """The field at fault is named."""
+    body = {"model": "m", "query": "Tea.", "documents": ["Tea."], **fields}
+    response = caller.http.post("/rerank", json=body)
+    assert response.status_code == 400
+    assert response.json()["error"]["message"].startswith(next(iter(fields)))
+
+
 def test_every_path_checks_the_key(mode: str) -> None:
     with serve(api_key="secret") as url:
         with connected(url, mode, api_key="secret") as client:
             assert client.embed("x", model="m").data
         with connected(url, mode, api_key="wrong") as client:
-            for call in (lambda: client.embed("x", model="m"),):
+            for call in (
+                lambda: client.embed("x", model="m"),
+                lambda: client.rerank("x", ["y"], model="m"),
+            ):
                 with pytest.raises(AuthenticationError):
                     call()
 
