@@ -22,7 +22,7 @@ from geekai_local.answers import Chunks, answer, collect
 from geekai_local.embedding import Embedder
 from geekai_local.engine import Engine
 from geekai_local.errors import AnswerError
-from geekai_local.retrieval import EmbeddingsRequest, RerankRequest, embeddings, rerank
+from geekai_local.retrieval import EmbeddingsRequest, RerankRequest, WebSearchRequest, embeddings, rerank, web_search
 from geekai_local.search import SearchIndex
 
 BASE_PATH = "/api/v1"
@@ -59,6 +59,7 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
             Route(f"{BASE_PATH}/chat/completions", chat, methods=["POST"]),
             post("/embeddings", EmbeddingsRequest, lambda wanted: embeddings(wanted, embedder)),
             post("/rerank", RerankRequest, lambda wanted: rerank(wanted, embedder)),
+            post("/web_search", WebSearchRequest, lambda wanted: web_search(wanted, index)),
         ],
         exception_handlers=dict.fromkeys((AnswerError, ValidationError, HTTPException, Exception), _failed),
     )

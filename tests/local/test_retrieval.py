@@ -120,6 +120,43 @@ def test_what_cannot_be_ranked_is_a_400(caller: Caller, fields: dict[str, Any]) 
     assert response.json()["error"]["message"].startswith(next(iter(fields)))
 
 
+def test_a_web_search_finds_what_enable_search_finds(client: Any, caller: Caller) -> None:
+    """One index stands behind both; what a folder cannot heed is accepted."""
+    question = "灰山天文台每周哪一天开放？"
+    ignored = {"intent": True, "content_size": "high", "recency_filter": "oneWeek", "domain_filter": "example.com"}
+    answer = client.web_search(question, count=3, **ignored)
+    config = {"return_result": True, "count": 3}
+    chat = caller.ask(question, enable_search=True, search_config=config, max_tokens=1)
+    assert [result.model_dump(exclude_unset=True) for result in answer.results] == chat.search_results
+    assert len(answer.results) == 3
+    assert answer.results[0].link.endswith("/observatory.zh.md")
+    assert answer.results[0].title
+    assert answer.results[0].content
+    assert answer.id
+    assert answer.created > 1.7e9
+
+
+def test_a_web_search_that_finds_nothing_is_an_empty_list(client: Any) -> None:
+    assert client.web_search("zzzzqqq").results == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"count": 0}, "count"),
+        ({"count": 51}, "count"),
+        ({"prompt": None}, "prompt"),
+        ({"recency_filter": "昨天"}, "recency_filter"),
+    ],
+)
+def test_what_cannot_be_searched_for_is_a_400(caller: Caller, fields: dict[str, Any], place: str) -> None:
+    """The field at fault is named."""
+    body = {"model": "glm-search-std", "prompt": "tea", **fields}
+    response = caller.http.post("/web_search", json=body)
+    assert response.status_code == 400
+    assert response.json()["error"]["message"].startswith(place)
+
+
 def test_every_path_checks_the_key(mode: str) -> None:
     with serve(api_key="secret") as url:
         with connected(url, mode, api_key="secret") as client:
@@ -128,6 +165,7 @@ def test_every_path_checks_the_key(mode: str) -> None:
             for call in (
                 lambda: client.embed("x", model="m"),
                 lambda: client.rerank("x", ["y"], model="m"),
+                lambda: client.web_search("x"),
             ):
                 with pytest.raises(AuthenticationError):
                     call()
