@@ -18,6 +18,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from geekai_core.wire import ChatRequest
+from geekai_local import catalogue
+from geekai_local._llama import CONTEXT
 from geekai_local.answers import Chunks, answer, collect
 from geekai_local.embedding import Embedder
 from geekai_local.engine import Engine
@@ -46,6 +48,12 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
         # However the stream ends, so does the generation: when the caller leaves, too.
         return StreamingResponse(events, media_type="text/event-stream", background=BackgroundTask(chunks.aclose))
 
+    async def models(request: Request) -> Response:
+        _check_key(request, api_key)
+        wanted = catalogue.PageRequest.model_validate(dict(request.query_params))
+        chat_model = catalogue.entry(engine.model.path.stem, "chat", catalogue.CHAT, CONTEXT)
+        return JSONResponse(catalogue.listed([chat_model, catalogue.EMBEDDING], wanted))
+
     def post(path: str, body: type[M], answered: Callable[[M], Awaitable[dict[str, Any]]]) -> Route:
         async def handle(request: Request) -> Response:
             _check_key(request, api_key)
@@ -57,6 +65,7 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
     return Starlette(
         routes=[
             Route(f"{BASE_PATH}/chat/completions", chat, methods=["POST"]),
+            Route(f"{BASE_PATH}/models", models),
             post("/embeddings", EmbeddingsRequest, lambda wanted: embeddings(wanted, embedder)),
             post("/rerank", RerankRequest, lambda wanted: rerank(wanted, embedder)),
             post("/web_search", WebSearchRequest, lambda wanted: web_search(wanted, index)),

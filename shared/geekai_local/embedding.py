@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NAME = "multilingual-e5-small"
 DIMENSIONS = 384
+CONTEXT = 512
+"""Tokens; a longer text is read in windows."""
 _AT_ONCE = 16
 """Texts per look at whether anybody still waits: a second or two."""
 
@@ -30,7 +32,7 @@ class Embedder:
     async def embed(self, texts: Sequence[str], *, query: bool = False) -> tuple[NDArray[np.float32], int]:
         """The vectors of `texts`, row by row, and the tokens that were read. `query`: e5's prefix, else a passage's.
 
-        A text beyond the model's 512 tokens is read in windows. Raises `AnswerError` where the model is not installed.
+        Raises `AnswerError` where the model is not installed.
         """
         import numpy as np
 

@@ -166,6 +166,7 @@ def test_every_path_checks_the_key(mode: str) -> None:
                 lambda: client.embed("x", model="m"),
                 lambda: client.rerank("x", ["y"], model="m"),
                 lambda: client.web_search("x"),
+                lambda: client.models(),
             ):
                 with pytest.raises(AuthenticationError):
                     call()
