@@ -3,9 +3,10 @@
 Importing it does no I/O, reads no key and opens no client; httpx is loaded with the first request.
 """
 
+from geekai_core._streaming import AsyncStream, Stream
 from geekai_core._tool_calls import ToolCallPiece
 from geekai_core._version import __version__
-from geekai_core.client import AsyncClient, AsyncStream, Client, Stream
+from geekai_core.client import AsyncClient, Client
 from geekai_core.config import MAINLAND, OVERSEAS, Config, configure
 from geekai_core.errors import (
     APIConnectionError,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
 from geekai_core.collected import sum_into
 from geekai_core.errors import (
@@ -21,6 +21,23 @@ if TYPE_CHECKING:
 
 L = TypeVar("L", EmbeddingList, RerankList)
 
+OnError = Literal["raise", "return"]
+"""What becomes of a batch of which some inputs failed: a `PartialBatchError` at the end, or an answer whose `failed`
+names them."""
+
+
+class BatchOptions(NamedTuple):
+    """How one request over many inputs is sent.
+
+    `batch_size`: inputs in one request; None is all of them. `on_progress`: told how many inputs are done, and of how
+    many.
+    """
+
+    batch_size: int | None = None
+    on_error: OnError = "raise"
+    on_progress: Callable[[int, int], None] | None = None
+
+
 _OF_ITS_INPUT = (BadRequestError, RequestTooLargeError, InvalidResponseError)
 """What may go wrong with one part and not with the others."""
 
@@ -28,58 +45,85 @@ _OF_ITS_INPUT = (BadRequestError, RequestTooLargeError, InvalidResponseError)
 class Batch(Generic[L]):
     """The parts of one request. What is done survives the failure of another part.
 
-    `size`: inputs of a part; None is all. `make`: the request for a part. `order`: what becomes of all the results.
+    `size`: inputs of a part; None is all. `make`: the request for a part. `empty`: the answer to no input at all.
+    `order`: what becomes of all the results.
     """
 
     def __init__(
         self,
         inputs: Any,
-        size: int | None,
+        options: BatchOptions,
         make: Callable[[Any], Operation[L]],
+        empty: L,
         order: Callable[[list[Any]], list[Any]] = list,
     ) -> None:
+        size = options.batch_size
         if size is not None and size < 1:
             raise ConfigurationError(f"batch_size must be at least 1, not {size}")
-        self._inputs = {0: inputs}
-        if isinstance(inputs, list) and size is not None and len(inputs) > size:
+        if options.on_error not in ("raise", "return"):
+            raise ConfigurationError(f"on_error is 'raise' or 'return', not {options.on_error!r}")
+        self._inputs = {0: inputs if isinstance(inputs, list) else [inputs]}
+        if isinstance(inputs, list) and size is not None:
             self._inputs = {start: inputs[start : start + size] for start in range(0, len(inputs), size)}
+        self._total = sum(map(len, self._inputs.values()))
+        self._given = inputs
+        self._options = options
         self._make: Callable[[Any], Operation[L]] = make
+        self._empty: L = empty
         self._order = order
         self._errors: dict[int, GeekAIError] = {}
-        self.done: dict[int, L] = {}
-        """The answers so far, by the index of a part's first input."""
+        self._done: dict[int, L] = {}
 
     def parts(self) -> Iterator[tuple[int, Operation[L]]]:
         """What to send. Ends early after a failure that the other parts would meet, too."""
-        for start, inputs in self._inputs.items():
+        for start, inputs in self._inputs.items() if self._total else ():
             if all(isinstance(error, _OF_ITS_INPUT) for error in self._errors.values()):
-                yield start, self._make(inputs)
+                yield start, self._make(inputs if isinstance(self._given, list) else self._given)
+
+    def done(self, start: int, answer: L) -> None:
+        """Take in the answer to the part that begins with input `start`."""
+        self._done[start] = answer
+        self._progressed()
 
     def failed(self, start: int, error: GeekAIError) -> None:
         """Take in that a part failed."""
         self._errors[start] = error
+        self._progressed()
+
+    def _progressed(self) -> None:
+        if self._options.on_progress is not None:
+            self._options.on_progress(sum(len(self._inputs[at]) for at in {*self._done, *self._errors}), self._total)
 
     def answer(self) -> L:
         """The whole. Raises `PartialBatchError`, or the first part's own error where nothing was done at all."""
-        first = self._errors[min(self._errors)] if self._errors else None
-        if first and not self.done:
-            raise first
-        if len(self._inputs) == 1:
-            return self.done[0]
+        failed = self._failures()
+        if not self._total:
+            return self._empty
+        if not failed and len(self._done) == 1:
+            return self._done[0]
         results = {
             start + item.index: item.model_copy(update={"index": start + item.index})
-            for start in sorted(self.done)
-            for item in _results(self.done[start])
+            for start in sorted(self._done)
+            for item in _results(self._done[start])
         }
-        if first:
-            failed = {
-                start + place: self._errors.get(start, first)
-                for start, inputs in self._inputs.items()
-                if start not in self.done
-                for place in range(len(inputs))
-            }
+        if failed and not results:
+            raise failed[min(failed)]
+        if failed and self._options.on_error == "raise":
             raise partial_batch(failed, results)
-        return self._whole([self.done[start] for start in sorted(self.done)], self._order(list(results.values())))
+        whole = self._whole([self._done[start] for start in sorted(self._done)], self._order(list(results.values())))
+        whole._failed = failed
+        return whole
+
+    def _failures(self) -> dict[int, GeekAIError]:
+        """The error of each input that has no result; a part that was not sent shares the first."""
+        failed: dict[int, GeekAIError] = {}
+        first = self._errors[min(self._errors)] if self._errors else None
+        for start, inputs in self._inputs.items():
+            if start in self._done:
+                failed |= {start + place: error for place, error in self._done[start].failed.items()}
+            elif first is not None:
+                failed |= {start + place: self._errors.get(start, first) for place in range(len(inputs))}
+        return failed
 
     def _whole(self, parts: list[L], results: list[Any]) -> L:
         """The parts as one answer; its `raw` holds them as they came."""

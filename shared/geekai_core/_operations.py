@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from urllib.parse import quote
 from pydantic_core import PydanticSerializationError, to_json
 
 from geekai_core._answers import Context, read_answer, read_chat, read_task
-from geekai_core._batches import Batch
+from geekai_core._batches import Batch, BatchOptions
 from geekai_core._exchange import Call, Reply, Sleep, least
 from geekai_core.errors import (
     APITimeoutError,
@@ -22,7 +23,17 @@ from geekai_core.errors import (
 )
 from geekai_core.options import call_fields, chat_body, unknown_field
 from geekai_core.rerank import mapped_back, score
-from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, ModelInfo, ModelList, RerankList, SearchResultList
+from geekai_core.wire import (
+    Answer,
+    ChatCompletion,
+    Embedding,
+    EmbeddingList,
+    ModelInfo,
+    ModelList,
+    RerankList,
+    RerankResult,
+    SearchResultList,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -233,54 +244,75 @@ def _fields(given: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
     return {**fields, **(given.get("extra_body") or {})}
 
 
-def embed(input: Any, model: str, fields: Mapping[str, Any], batch_size: int | None) -> Batch[EmbeddingList]:
+def _speaking(inputs: Any) -> Any:
+    """`inputs` with a space for each blank text, since vendors refuse an empty one (inferred)."""
+    if isinstance(inputs, list):
+        return [_speaking(one) for one in inputs]
+    return " " if isinstance(inputs, str) and not inputs.strip() else inputs
+
+
+def embed(input: Any, model: str, fields: Mapping[str, Any], options: BatchOptions) -> Batch[EmbeddingList]:
     """Vectors, in the order of the input whatever order the server used."""
     body = {"model": model, **_fields(fields, {"dimensions", "intent", "retries", "user"})}
 
     def part(input: Any) -> Operation[EmbeddingList]:
-        read = functools.partial(_read_vectors, input if isinstance(input, list) else [input])
+        read = functools.partial(_read_vectors, len(input) if isinstance(input, list) else 1)
         return Operation("POST", "/embeddings", read, {"input": input, **body})
 
-    return Batch(input, batch_size, part)
+    return Batch(_speaking(input), options, part, EmbeddingList(model=model))
 
 
-def _read_vectors(input: list[Any], content: bytes, context: Context) -> EmbeddingList:
+def _read_vectors(count: int, content: bytes, context: Context) -> EmbeddingList:
+    """`count` vectors in their order; what is more is left out, and one that is none is a failure of its input."""
     answer = read_answer(EmbeddingList, content, context)
     places = [item.index or 0 for item in answer.data]
     if len(set(places)) == len(places):
-        answer.data.sort(key=lambda item: item.index or 0)
+        answer.data = sorted((item for item in answer.data if 0 <= (item.index or 0) < count), key=_index)
     elif any(places):
         raise context.unreadable("two vectors have one index", content)
-    if len(answer.data) != len(input):
-        raise context.unreadable(f"{len(input)} inputs, but {len(answer.data)} vectors came back", content)
+    if len(answer.data) != count:
+        raise context.unreadable(f"{count} inputs, but {len(answer.data)} vectors came back", content)
     for place, item in enumerate(answer.data):
         item.index = place
+        if not item.embedding or not math.isfinite(sum(item.embedding)):
+            answer._failed[place] = context.unreadable(f"the vector of input {place} is empty, or not a number", b"")
+    answer.data = [item for item in answer.data if item.index not in answer.failed]
     return answer
 
 
+def _index(item: Embedding) -> int:
+    return item.index or 0
+
+
 def rerank(
-    query: str, documents: list[str], model: str, fields: Mapping[str, Any], batch_size: int | None
+    query: str, documents: list[str], model: str, fields: Mapping[str, Any], options: BatchOptions
 ) -> Batch[RerankList]:
     """Scores, best first, each with the index of its document in the input."""
     known = _fields(fields, {"top_n", "retries"})
 
+    def best(results: list[RerankResult]) -> list[RerankResult]:
+        return sorted(results, key=score, reverse=True)[: known.get("top_n")]
+
     def part(documents: list[str]) -> Operation[RerankList]:
         def read(content: bytes, context: Context) -> RerankList:
             answer = read_answer(RerankList, content, context)
-            answer.results = mapped_back(answer.results, documents)
+            answer.results = best(mapped_back(answer.results, documents))
             return answer
 
         body = {"model": model, "query": query, "documents": documents, **known}
         return Operation("POST", "/rerank", read, body)
 
-    def best(results: list[Any]) -> list[Any]:
-        return sorted(results, key=score, reverse=True)[: known.get("top_n")]
-
-    return Batch(documents, batch_size, part, best)
+    return Batch(_speaking(documents), options, part, RerankList(model=model), best)
 
 
 def web_search(prompt: str, fields: Mapping[str, Any]) -> Operation[SearchResultList]:
     """A search of the web."""
     known = {"model", "intent", "count", "recency_filter", "content_size", "domain_filter"}
     body = {"model": "glm-search-std", "prompt": prompt, **_fields(fields, known)}
-    return Operation("POST", "/web_search", functools.partial(read_answer, SearchResultList), body)
+
+    def read(content: bytes, context: Context) -> SearchResultList:
+        answer = read_answer(SearchResultList, content, context)
+        answer.results = answer.results[: body.get("count")]
+        return answer
+
+    return Operation("POST", "/web_search", read, body)

@@ -20,7 +20,7 @@ class Pool:
     """The httpx client of one process."""
 
     def __init__(self, config: Config, given: httpx.Client | None) -> None:
-        self._config = config
+        self.config = config
         self.given = given
         self._lock = threading.Lock()
         self._made: httpx.Client | None = None
@@ -31,12 +31,12 @@ class Pool:
         if self.given is not None:
             return self.given
         if self._pid != os.getpid():
-            self.__init__(self._config, None)  # type: ignore[misc]
+            self.__init__(self.config, None)  # type: ignore[misc]
         with self._lock:
             if self._made is None:
                 from geekai_core._transport import new_client
 
-                self._made = new_client(self._config)
+                self._made = new_client(self.config)
             return self._made
 
     def close(self) -> None:
@@ -60,7 +60,7 @@ class LoopPool:
     """
 
     def __init__(self, config: Config, given: httpx.AsyncClient | None) -> None:
-        self._config = config
+        self.config = config
         self.given = given
         self._held: dict[tuple[int, asyncio.AbstractEventLoop], _Held] = {}
 
@@ -73,7 +73,7 @@ class LoopPool:
         if held is None or held.client.is_closed:
             for stale in [other for other in list(self._held) if other[1].is_closed()]:
                 self._held.pop(stale, None)
-            holder = _hold(self._config)
+            holder = _hold(self.config)
             held = self._held[key] = _Held(await anext(holder), holder)
         return held.client
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from geekai_core import _operations as ops
-from geekai_core._batches import Batch, L
+from geekai_core._batches import Batch, BatchOptions, L, OnError
 from geekai_core._exchange import Sleep, exchange
-from geekai_core._io import AsyncLine, AsyncOpenStream, Line, OpenStream, drive, drive_async, open_stream
+from geekai_core._io import AsyncLine, Line, drive, drive_async
 from geekai_core._pools import LoopPool, Pool
+from geekai_core._streaming import AsyncStream, Stream
 from geekai_core.config import Config, configure
-from geekai_core.errors import ConfigurationError, GeekAIError
-from geekai_core.stream import Delta
+from geekai_core.errors import GeekAIError
 from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, ModelInfo, RerankList, SearchResultList
 
 if TYPE_CHECKING:
@@ -26,49 +26,9 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=Answer)
 T = TypeVar("T")
-Opened = TypeVar("Opened", OpenStream, AsyncOpenStream)
 Body = Mapping[str, Any]
 Progress = Callable[[ChatCompletion], None]
-
-
-class _Streaming(Generic[Opened]):
-    """What both kinds of stream share."""
-
-    _open: Opened | None = None
-
-    @property
-    def _opened(self) -> Opened:
-        if self._open is None:
-            raise ConfigurationError("a stream is opened by a with block: with client.stream(…) as stream")
-        return self._open
-
-    @property
-    def answer(self) -> ChatCompletion:
-        """The whole answer once the stream was read to its end; until then, what has arrived."""
-        return ops.told(self._opened.reader.answer(), self._opened.reply)
-
-
-class Stream(_Streaming[OpenStream]):
-    """A stream, opened by `with`: iterate it for its deltas, then take `answer`.
-
-    Leaving the block, by whatever way, closes the connection at once. Iterating raises every error of a whole answer,
-    and `StreamInterruptedError` for a stream that ended before its end. A second loop goes on where the first stopped.
-    """
-
-    def __init__(self, client: Client, operation: ops.Operation[ChatCompletion]) -> None:
-        self._client = client
-        self._operation = operation
-
-    def __enter__(self) -> Stream:
-        http, config = self._client._pool.client(), self._client.config
-        self._open = OpenStream(http, ops.call(config, self._operation, http), config)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._opened.close()
-
-    def __iter__(self) -> Iterator[Delta]:
-        return self._opened.deltas
+Counted = Callable[[int, int], None] | None
 
 
 class Client:
@@ -125,7 +85,7 @@ class Client:
     def _batch(self, batch: Batch[L]) -> L:
         for start, operation in batch.parts():
             try:
-                batch.done[start] = self._run(operation)
+                batch.done(start, self._run(operation))
             except GeekAIError as error:
                 batch.failed(start, error)
         return batch.answer()
@@ -136,7 +96,7 @@ class Client:
 
     def stream(self, body: Body | None = None, /, **fields: Any) -> Stream:
         """`with client.stream(…) as s:` iterate `s` for deltas; `s.answer` is the whole. Arguments as for `chat`."""
-        return Stream(self, ops.stream(self.config, body, fields))
+        return Stream(self._pool, ops.stream(self.config, body, fields))
 
     def submit(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
         """Start a background task; its `id` is for `fetch` and `wait`. Arguments as for `chat`."""
@@ -159,22 +119,41 @@ class Client:
         """All models, page by page until one brings nothing new."""
         return self._follow(ops.models())
 
-    def embed(self, input: Any, *, model: str, batch_size: int | None = None, **fields: Any) -> EmbeddingList:
+    def embed(
+        self,
+        input: Any,
+        *,
+        model: str,
+        batch_size: int | None = None,
+        on_error: OnError = "raise",
+        on_progress: Counted = None,
+        **fields: Any,
+    ) -> EmbeddingList:
         """Vectors, in the order of `input`. Fields: `dimensions`, `intent`, `retries`, `user`, `extra_body`.
 
-        `batch_size`: at most this many inputs in one request; some vendors take ten (observed). Where some requests
-        fail, `PartialBatchError` carries the vectors of the others.
+        `batch_size`: at most this many inputs in one request; some vendors take ten (observed). `on_error`: where some
+        inputs fail, a `PartialBatchError` at the end carries the vectors of the others ("raise"), or the answer comes
+        without theirs and tells of them in `failed` ("return"). `on_progress`: called with the number of inputs that
+        are done, and of all. An empty text is sent as a space, an empty list not at all.
         """
-        return self._batch(ops.embed(input, model, fields, batch_size))
+        return self._batch(ops.embed(input, model, fields, BatchOptions(batch_size, on_error, on_progress)))
 
     def rerank(
-        self, query: str, documents: list[str], *, model: str, batch_size: int | None = None, **fields: Any
+        self,
+        query: str,
+        documents: list[str],
+        *,
+        model: str,
+        batch_size: int | None = None,
+        on_error: OnError = "raise",
+        on_progress: Counted = None,
+        **fields: Any,
     ) -> RerankList:
         """Scores, best first, with `index` mapped back to the input's. Fields: `top_n`, `retries`, `extra_body`.
 
-        `batch_size`: as for `embed`, of documents.
+        The other arguments: as for `embed`, of documents.
         """
-        return self._batch(ops.rerank(query, documents, model, fields, batch_size))
+        return self._batch(ops.rerank(query, documents, model, fields, BatchOptions(batch_size, on_error, on_progress)))
 
     def web_search(self, prompt: str, **fields: Any) -> SearchResultList:
         """A web search. Fields: `model`, `intent`, `count`, `recency_filter`, `content_size`, `domain_filter`."""
@@ -189,25 +168,6 @@ class Client:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
-
-
-class AsyncStream(_Streaming[AsyncOpenStream]):
-    """`Stream`, opened by `async with` and iterated by `async for`."""
-
-    def __init__(self, client: AsyncClient, operation: ops.Operation[ChatCompletion]) -> None:
-        self._client = client
-        self._operation = operation
-
-    async def __aenter__(self) -> AsyncStream:
-        http, config = await self._client._pool.client(), self._client.config
-        self._open = await open_stream(http, ops.call(config, self._operation, http), config)
-        return self
-
-    async def __aexit__(self, *exc: object) -> None:
-        await self._opened.close()
-
-    def __aiter__(self) -> AsyncIterator[Delta]:
-        return self._opened.deltas
 
 
 class AsyncClient:
@@ -261,7 +221,7 @@ class AsyncClient:
         async def work() -> None:
             for start, operation in parts:
                 try:
-                    batch.done[start] = await self._run(operation)
+                    batch.done(start, await self._run(operation))
                 except GeekAIError as error:
                     batch.failed(start, error)
 
@@ -274,7 +234,7 @@ class AsyncClient:
 
     def stream(self, body: Body | None = None, /, **fields: Any) -> AsyncStream:
         """`Client.stream`, for `async with` and `async for`."""
-        return AsyncStream(self, ops.stream(self.config, body, fields))
+        return AsyncStream(self._pool, ops.stream(self.config, body, fields))
 
     async def submit(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
         """`Client.submit`, awaiting."""
@@ -295,10 +255,19 @@ class AsyncClient:
         return await self._follow(ops.models())
 
     async def embed(
-        self, input: Any, *, model: str, batch_size: int | None = None, max_concurrency: int = 8, **fields: Any
+        self,
+        input: Any,
+        *,
+        model: str,
+        batch_size: int | None = None,
+        on_error: OnError = "raise",
+        on_progress: Counted = None,
+        max_concurrency: int = 8,
+        **fields: Any,
     ) -> EmbeddingList:
         """`Client.embed`, awaiting; at most `max_concurrency` requests at a time."""
-        return await self._batch(ops.embed(input, model, fields, batch_size), max_concurrency)
+        options = BatchOptions(batch_size, on_error, on_progress)
+        return await self._batch(ops.embed(input, model, fields, options), max_concurrency)
 
     async def rerank(
         self,
@@ -307,11 +276,14 @@ class AsyncClient:
         *,
         model: str,
         batch_size: int | None = None,
+        on_error: OnError = "raise",
+        on_progress: Counted = None,
         max_concurrency: int = 8,
         **fields: Any,
     ) -> RerankList:
         """`Client.rerank`, awaiting; at most `max_concurrency` requests at a time."""
-        return await self._batch(ops.rerank(query, documents, model, fields, batch_size), max_concurrency)
+        options = BatchOptions(batch_size, on_error, on_progress)
+        return await self._batch(ops.rerank(query, documents, model, fields, options), max_concurrency)
 
     async def web_search(self, prompt: str, **fields: Any) -> SearchResultList:
         """`Client.web_search`, awaiting."""

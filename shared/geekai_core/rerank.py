@@ -15,7 +15,8 @@ def mapped_back(results: Sequence[RerankResult], documents: Sequence[str]) -> li
 
     With some models `index` is the rank, not the input's index (observed, `qwen3-rerank`): it is trusted only where
     the text that the server echoes agrees, or none is echoed; else the text decides, duplicates in their order. A
-    result that belongs to no document, or to one that has its score already, is left out; NaN counts as the lowest.
+    result that belongs to no document, or to one that has its score already, is left out. A score that is no number
+    becomes None, which comes last.
     """
     trusted = all(
         _text(r) is None or (_in(r.index, documents) and documents[r.index or 0] == _text(r)) for r in results
@@ -30,7 +31,9 @@ def mapped_back(results: Sequence[RerankResult], documents: Sequence[str]) -> li
         if not trusted and text is not None:
             index = places[text].popleft() if places.get(text) else None
         if index is not None and _in(index, documents) and index not in mapped:
-            mapped[index] = result.model_copy(update={"index": index})
+            finite = result.relevance_score is not None and math.isfinite(result.relevance_score)
+            given = {"index": index, "relevance_score": result.relevance_score if finite else None}
+            mapped[index] = result.model_copy(update=given)
     return sorted(mapped.values(), key=score, reverse=True)
 
 
@@ -45,6 +48,5 @@ def _text(result: RerankResult) -> str | None:
 
 
 def score(result: RerankResult) -> float:
-    """By what results are ordered; none and NaN come last."""
-    value = result.relevance_score
-    return -math.inf if value is None or math.isnan(value) else value
+    """By what results are ordered; none comes last."""
+    return -math.inf if result.relevance_score is None else result.relevance_score

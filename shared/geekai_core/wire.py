@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
+from geekai_core.errors import GeekAIError
 from geekai_core.options import ChatOptions
 
 
@@ -154,6 +155,17 @@ class Answer(WireModel):
         return self._retry_count
 
 
+class BatchAnswer(Answer):
+    """An answer about many inputs."""
+
+    _failed: dict[int, GeekAIError] = PrivateAttr(default_factory=dict)
+
+    @property
+    def failed(self) -> dict[int, GeekAIError]:
+        """The error of each input that has no result, by its index; only with `on_error="return"`."""
+        return self._failed
+
+
 class TaskError(WireModel):
     """Why a background task failed."""
 
@@ -204,12 +216,18 @@ class EmbeddingUsage(WireModel):
     total_tokens: int | None = None
 
 
-class EmbeddingList(Answer):
-    """The answer of `/embeddings`."""
+class EmbeddingList(BatchAnswer):
+    """The answer of `/embeddings`; `data` is in the order of the inputs."""
 
     model: str | None = None
     data: list[Embedding] = Field(default_factory=list)
     usage: EmbeddingUsage | None = None
+
+    @property
+    def vectors(self) -> list[list[float]]:
+        """A vector for each input, in their order; an empty one where that input failed."""
+        found = {item.index: item.embedding for item in self.data}
+        return [found.get(place, []) for place in range(len(found) + len(self.failed))]
 
 
 class RerankResult(WireModel):
@@ -228,7 +246,7 @@ class RerankUsage(WireModel):
     documents_tokens: int | None = None
 
 
-class RerankList(Answer):
+class RerankList(BatchAnswer):
     """The answer of `/rerank`."""
 
     model: str | None = None
