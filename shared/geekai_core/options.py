@@ -27,7 +27,22 @@ else:
     Timeout = Any  # httpx is imported with the first request, not with the package
 
 
-class SearchConfig(BaseModel):
+class SearchFilters(BaseModel):
+    """What may be asked of any web search."""
+
+    intent: bool | None = None
+    """Recognise first whether a search is needed. Server's default: false (sample)."""
+    count: int | None = None
+    """How many results, 1 to 50. Server's default: 10 (sample)."""
+    domain_filter: str | None = None
+    """Only these domains, joined by commas (sample)."""
+    recency_filter: Literal["noLimit", "oneDay", "oneWeek", "oneMonth", "oneYear"] | None = None
+    """Only pages this recent (sample)."""
+    content_size: Literal["medium", "high"] | None = None
+    """How much text of each page (sample)."""
+
+
+class SearchConfig(SearchFilters):
     """How `enable_search` searches; only for Zhipu models and for models without a search of their own (documented).
 
     Unknown keys pass through.
@@ -43,20 +58,31 @@ class SearchConfig(BaseModel):
     """Return the search results themselves, beside the citations. Server's default: false (sample)."""
     prompt: str | None = None
     """How the results are folded into the answer (sample)."""
-    intent: bool | None = None
-    """Recognise first whether a search is needed. Server's default: false (sample)."""
-    count: int | None = None
-    """How many results, 1 to 50. Server's default: 10 (sample)."""
-    domain_filter: str | None = None
-    """Only these domains, joined by commas (sample)."""
-    recency_filter: Literal["noLimit", "oneDay", "oneWeek", "oneMonth", "oneYear"] | None = None
-    """Only pages this recent (sample)."""
-    content_size: Literal["medium", "high"] | None = None
-    """How much text of each page (sample)."""
     result_sequence: Literal["before", "after"] | None = None
     """Results before or after the answer (sample)."""
     require_search: bool | None = None
     """Answer from the search only. Server's default: false (sample)."""
+
+
+class SearchOptions(SearchFilters):
+    """The fields of a request to `/web_search` that a user sets (observed). None is never sent."""
+
+    model_config = ConfigDict(populate_by_name=True, protected_namespaces=())
+
+    model: str | None = None
+    """The search model, such as `glm-search-pro`. Default: `glm-search-std`, this client's choice."""
+    count: int | None = Field(default=None, validation_alias=AliasChoices("count", "k", "similarity_top_k"))
+    """How many results, 1 to 50. Server's default: 10."""
+
+
+def search_fields(options: SearchOptions) -> dict[str, Any]:
+    """The fields of a web search that are set.
+
+    >>> search_fields(SearchOptions(k=3))
+    {'count': 3}
+    """
+    values = options.__dict__
+    return {name: values[name] for name in SearchOptions.model_fields if values.get(name) is not None}
 
 
 class Thinking(BaseModel):
