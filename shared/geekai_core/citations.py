@@ -122,6 +122,33 @@ def _key(item: Any) -> str | None:
     return url.rstrip("/") if url else None
 
 
+def metadata(source: Source) -> dict[str, Any]:
+    """What a document tells of a source beside its content: the result as it came, `number`, `title` and `url`.
+
+    >>> metadata(sources([], [{"title": "Tea", "link": "https://a.example", "content": "Hot."}])[0])
+    {'title': 'Tea', 'link': 'https://a.example', 'number': 1, 'url': 'https://a.example'}
+    """
+    raw = source.raw if isinstance(source.raw, Mapping) else {}
+    told = {**raw, "number": source.number, "title": source.title, "url": source.url}
+    beside = {
+        key: value for key, value in told.items() if key not in _CONTENT_KEYS or _first(raw, (key,)) != source.content
+    }
+    return {key: value for key, value in beside.items() if value is not None}
+
+
+def listing(found: list[Source]) -> str:
+    """Sources as a text for a model, each with the number that it may cite.
+
+    >>> print(listing(sources([], [{"title": "Tea", "link": "https://a.example", "content": "Hot."}])))
+    [1] Tea
+    https://a.example
+    Hot.
+    """
+    heads = [f"[{source.number}] {source.title or ''}".rstrip() for source in found]
+    texts = ["\n".join(filter(None, (head, s.url, s.content))) for head, s in zip(heads, found, strict=True)]
+    return "\n\n".join(texts) or "Nothing was found."
+
+
 def markers(text: str) -> list[Marker]:
     """The citation markers of a text, in their order.
 

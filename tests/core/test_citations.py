@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geekai_core.citations import Annotation, annotations, markers, sources
+from geekai_core.citations import Annotation, annotations, listing, markers, metadata, sources
 
 
 def found(text: str) -> list[tuple[str, int]]:
@@ -208,3 +208,20 @@ def test_annotations_name_marker_spans_then_the_sources_without_marker() -> None
         Annotation("https://a.example", None, None, None, None, 1),
     ]
     assert annotations(text, []) == []
+
+
+def test_a_document_tells_all_of_a_source_but_nulls_and_its_own_text() -> None:
+    result = {"link": " https://a.example ", "name": "A", "snippet": " wet ", "text": "more", "icon": None, "rank": 7}
+    first, second = sources(["https://a.example", "第三章"], [result])
+    assert first.content == "wet"
+    assert metadata(first) == {
+        "link": " https://a.example ", "name": "A", "text": "more", "rank": 7,
+        "number": 1, "title": "A", "url": "https://a.example",
+    }  # fmt: skip
+    assert metadata(second) == {"number": 2, "title": "第三章"}
+
+
+def test_a_model_reads_sources_by_number_with_what_is_known_of_each() -> None:
+    found = sources([], [{"title": "水", "link": "https://a.example", "content": "湿的。"}, {"content": "Hot."}, {}])
+    assert listing(found) == "[1] 水\nhttps://a.example\n湿的。\n\n[2]\nHot.\n\n[3]"
+    assert listing([]) == "Nothing was found."
