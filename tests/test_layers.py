@@ -84,6 +84,7 @@ def test_a_file_imports_only_what_its_layer_may(package: str, path: Path) -> Non
         "scripted.py",
         "replies.py",
         "schema_answers.py",
+        "schema_retrieval.py",
         "schema_samples.py",
     }:
         assert tops <= {"geekai_local"}, "the scripted server needs the standard library only"

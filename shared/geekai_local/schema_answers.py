@@ -6,6 +6,7 @@
   its results an answer in prose. The tools that the question names are called, else the one whose words come nearest.
 - Arguments and `response_format` are made from the JSON schema, with the numbers and quoted words of the question.
 - JSON mode: a schema within the prompt is followed, else the quoted words become the keys (of a joke, its two parts).
+- Embeddings, reranking and web search: see `schema_retrieval`.
 - Reasoning, search, `stop`, the token limit and `stream_options` do what GeekAI's documentation says.
 """
 
@@ -20,16 +21,18 @@ from collections.abc import Iterator
 
 from geekai_local import replies
 from geekai_local.replies import Json, Reply, Request, delta, dumps, error, tool_call
+from geekai_local.schema_retrieval import RETRIEVAL, SOURCES, found_pages
 from geekai_local.schema_samples import quoted, sample
 
 CJK = r"\u3040-\u30ff\u3400-\u9fff\uff00-\uffef"
 TOKEN = re.compile(rf"\s*(?:[{CJK}]|[^\s{CJK}]+)|\s+$")
 WORD = re.compile(rf"[{CJK}]|[a-z]{{4,}}")
-SOURCES = ["https://example.com/tea", "https://example.com/lighthouse"]
 
 
 def answer_from_schemas(request: Request) -> Reply:
-    """Answer a chat request from what it asks for; anything else is a 404, a request that makes no sense a 400."""
+    """Answer a request from what it asks for; an unknown path is a 404, a request that makes no sense a 400."""
+    if request.route in RETRIEVAL:
+        return RETRIEVAL[request.route](request.json)
     if request.route != "/chat/completions":
         return error(404, f"no such path: {request.route}")
     body = request.json
@@ -53,10 +56,7 @@ def _answer(body: Json) -> Json:
     searched = bool(body.get("enable_search"))
     top: Json = {"citations": SOURCES} if searched else {}
     if searched and (body.get("search_config") or {}).get("return_result"):
-        top["search_results"] = [
-            {"title": f"Page {at}", "link": link, "content": f"{question}: see here.", "media": "example.com"}
-            for at, link in enumerate(SOURCES, 1)
-        ]
+        top["search_results"] = found_pages(question, len(SOURCES))
     thought = _count(reasoning)
     written = _count(content) + sum(_count(call["function"]["arguments"]) for call in calls)
     read = sum(3 + _count(_text(message)) for message in messages)

@@ -23,8 +23,8 @@ CUSTOMER = tool("unicode_customer", customer_name={"type": "string"}, descriptio
 JOKE = {"type": "object", "properties": {"setup": {"type": "string"}, "punchline": {"type": "string"}}}
 
 
-def send(body: dict[str, Any]) -> tuple[int, bytes]:
-    request = Request("POST", "/api/v1/chat/completions", {}, json.dumps(body).encode(), 1)
+def send(body: dict[str, Any], path: str = "/chat/completions") -> tuple[int, bytes]:
+    request = Request("POST", f"/api/v1{path}", {}, json.dumps(body).encode(), 1)
     reply = answer_from_schemas(request)
     body_steps = [reply.body] if isinstance(reply.body, bytes) else reply.body
     return reply.status, b"".join(step for step in body_steps if isinstance(step, bytes))
@@ -251,3 +251,37 @@ def test_a_request_without_the_required_fields_is_refused(body: dict[str, Any]) 
     """With a 400, as the API does."""
     assert send(body)[0] == 400
     assert answer_from_schemas(Request("GET", "/api/v1/elsewhere", {}, b"", 1)).status == 404
+
+
+def test_texts_that_share_words_are_near_in_vectors_and_in_ranks() -> None:
+    texts = ["black tea is hot", "tea is hot", "the lighthouse", "灯塔很高", ""]
+    status, sent = send({"model": "m", "input": texts, "dimensions": 512}, "/embeddings")
+    answer = json.loads(sent)
+    assert status == 200
+    assert [item["index"] for item in answer["data"]] == [0, 1, 2, 3, 4]
+    first, near, far, *_ = [item["embedding"] for item in answer["data"]]
+    assert {len(item["embedding"]) for item in answer["data"]} == {512}
+    assert sum(x * x for x in first) == pytest.approx(1)
+    assert sum(map(float.__mul__, first, near)) > 0.8 > 0.1 > sum(map(float.__mul__, first, far))
+    assert answer["usage"]["total_tokens"] == 4 + 3 + 2 + 4
+    _, sent = send({"model": "m", "query": "灯塔", "documents": texts, "top_n": 2}, "/rerank")
+    assert [(item["index"], item["document"]) for item in json.loads(sent)["results"]] == [
+        (3, "灯塔很高"),
+        (0, texts[0]),
+    ]
+
+
+def test_a_web_search_finds_as_many_pages_as_are_asked_for() -> None:
+    for count, found in ((3, 3), (1, 1), (None, 10)):
+        status, sent = send({"model": "m", "prompt": "Tea?", "count": count}, "/web_search")
+        results = json.loads(sent)["results"]
+        assert status == 200
+        assert len({result["link"] for result in results}) == found
+        assert results[0]["content"] == "Tea?: see here."
+
+
+@pytest.mark.parametrize("path", ["/embeddings", "/rerank", "/web_search", "/elsewhere"])
+def test_what_makes_no_sense_is_refused_on_every_path(path: str) -> None:
+    status, sent = send({"model": "m"}, path)
+    assert status == (404 if path == "/elsewhere" else 400)
+    assert json.loads(sent)["error"]["message"]
