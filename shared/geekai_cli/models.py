@@ -1,0 +1,70 @@
+"""`geekai models`: what GeekAI lists, filtered."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from geekai_cli._screen import Screen, print_json
+from geekai_core import Client
+from geekai_core.models import facts
+from geekai_core.wire import ModelInfo
+
+HEAD = ("model", "owner", "context", "capabilities", "price")
+
+
+def run(text: str, capabilities: Sequence[str], min_context: int, as_json: bool) -> None:
+    """Print the models that fit: a table on a terminal, tab-separated lines elsewhere."""
+    with Client() as client:
+        listed = client.models()
+    found = [model for model in listed if fits(model, text, capabilities, min_context)]
+    if as_json:
+        print_json([model.model_dump(exclude_unset=True) for model in found])
+        return
+    _print([row(model) for model in found])
+    note = f"{len(found)} of {len(listed)} models; prices are shown as listed, their unit is not documented"
+    if not found:
+        note += f"; capabilities listed: {', '.join(sorted({w for m in listed for w in _words(m)})) or 'none'}"
+    print(note, file=sys.stderr)
+
+
+def fits(model: ModelInfo, text: str, capabilities: Sequence[str], min_context: int) -> bool:
+    """Whether a model is listed with all of this; what is not listed is not assumed."""
+    names = f"{model.id} {model.name or ''} {model.owned_by or ''}".lower()
+    return (
+        text.lower() in names
+        and all(_asked(word) <= _words(model) for word in capabilities)
+        and (not min_context or (facts(model).context_window or 0) >= min_context)
+    )
+
+
+def row(model: ModelInfo) -> tuple[str, ...]:
+    """A model's line, column by column; the price verbatim."""
+    price = ", ".join(f"{name} {value}" for name, value in (model.pricing or {}).items())
+    context = facts(model).context_window
+    return model.id, model.owned_by or "", f"{context or ''}", ", ".join(sorted(_words(model))), price
+
+
+def _words(model: ModelInfo) -> set[str]:
+    """A model's capabilities: our name for those that are understood, else the server's own word."""
+    return {word for listed in model.capabilities or () for word in _asked(listed)}
+
+
+def _asked(word: str) -> set[str]:
+    return set(facts(ModelInfo(id="", capabilities=[word])).capabilities) or {word.strip().lower()}
+
+
+def _print(rows: list[tuple[str, ...]]) -> None:
+    screen = Screen()
+    if not screen.is_terminal:
+        for cells in rows:
+            print("\t".join(cells))
+        return
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in HEAD:
+        table.add_column(title, overflow="fold", justify="right" if title == "context" else "left")
+    for cells in rows:
+        table.add_row(*cells)
+    screen.console.print(table)

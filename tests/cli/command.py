@@ -1,0 +1,81 @@
+"""The command as a person runs it: in a process of its own, in a pipe or on a terminal, against a scripted endpoint."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from geekai_local.scripted import ScriptedServer
+
+ROOT = Path(__file__).parent.parent.parent
+KEY = "sk-test-5f2c9a71e0"
+COMMAND = [sys.executable, "-m", "geekai_cli"]
+
+
+def environment(server: ScriptedServer | None = None, **more: str) -> dict[str, str]:
+    """Nothing of ours but what the command needs."""
+    env = {"PATH": "", "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT}", "HOME": "/nowhere", "GEEKAI_API_KEY": KEY}
+    if server is not None:
+        env["GEEKAI_BASE_URL"] = server.base_url
+    return {name: value for name, value in {**env, **more}.items() if value}
+
+
+class Done:
+    """What a command said and how it ended."""
+
+    def __init__(self, out: bytes, err: bytes, code: int) -> None:
+        self.out, self.err, self.code = out.decode("utf-8"), err.decode("utf-8"), code
+        assert KEY not in self.out + self.err
+        assert "Traceback" not in self.err
+
+
+def geekai(*words: str | bytes, server: ScriptedServer | None = None, stdin: bytes = b"", **env: str) -> Done:
+    """The command in a pipe."""
+    done = subprocess.run(
+        [*COMMAND, *words], input=stdin, capture_output=True, env=environment(server, **env), timeout=60, check=False
+    )
+    return Done(done.stdout, done.stderr, done.returncode)
+
+
+def on_terminal(
+    *words: str,
+    server: ScriptedServer,
+    typed: str = "",
+    until: Callable[[str], bool] = lambda screen: False,
+    **env: str,
+) -> tuple[str, int]:
+    """The command on a terminal of 200 columns: all that it showed, and how it ended.
+
+    `typed` is typed once `until` holds of the screen, else at once.
+    """
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+    given = environment(server, TERM="xterm-256color", **env)
+    with subprocess.Popen([*COMMAND, *words], stdin=theirs, stdout=theirs, stderr=theirs, env=given) as process:
+        os.close(theirs)
+        screen = b""
+        waiting = bool(typed)
+        try:
+            while True:
+                if waiting and until(screen.decode("utf-8", "ignore")):
+                    os.write(ours, typed.encode())
+                    waiting = False
+                data = os.read(ours, 4096)
+                if not data:
+                    break
+                screen += data
+        except OSError:  # Linux's way to say that nobody holds the other end any more
+            pass
+        finally:
+            os.close(ours)
+    assert b"Traceback" not in screen
+    assert KEY.encode() not in screen
+    return screen.decode("utf-8").replace("\r\n", "\n"), process.returncode

@@ -1,0 +1,115 @@
+"""`geekai doctor`: one finding for each thing that was looked at, and whether all is well."""
+
+from __future__ import annotations
+
+import json
+import platform
+from typing import Any
+
+from geekai_core import __version__
+from geekai_local.replies import completion, error, json_reply, usage
+from geekai_local.scripted import ScriptedServer
+from tests.cli.command import KEY, geekai
+
+MODELS = json_reply({"data": [{"id": "qwen-max"}, {"id": "glm-4"}], "total": 2})
+
+
+def examined(*words: str, server: ScriptedServer | None = None, **env: str) -> tuple[dict[str, Any], int]:
+    """The findings by name, and the exit code."""
+    done = geekai("doctor", "--json", *words, server=server, **env)
+    assert done.err == ""
+    told = json.loads(done.out)
+    assert told["ok"] == (done.code == 0)
+    return {finding["name"]: finding for finding in told["findings"]}, done.code
+
+
+def test_where_all_is_well_it_asks_for_the_models_only() -> None:
+    with ScriptedServer() as server:
+        server.play(MODELS)
+        done = geekai("doctor", server=server)
+    assert (done.err, done.code) == ("", 0)
+    lines = done.out.splitlines()
+    assert lines[0].startswith(f"ok       versions  Python {platform.python_version()}, geekai {__version__}, ")
+    assert lines[1] == f"ok       key       GEEKAI_API_KEY is set: *** ({len(KEY)} characters)"
+    assert (
+        lines[2] == f"note     host      {server.base_url} is none of GeekAI's own, which is right for a local endpoint"
+    )
+    assert lines[3] == "ok       proxies   none"
+    assert lines[4].startswith("ok       models    2 listed in ")
+    assert lines[5:] == ["all is well"]
+    assert [(request.method, request.route) for request in server.requests] == [("GET", "/models")]
+
+
+def test_a_named_model_is_asked_for_a_few_tokens() -> None:
+    with ScriptedServer() as server:
+        server.play(MODELS, json_reply(completion("OK", usage=usage(9, 2))))
+        found, code = examined("--model", "glm-4", server=server)
+    assert code == 0
+    assert found["chat"]["detail"].startswith("glm-4 answered, 11 tokens in ")
+    hello = [{"role": "user", "content": "Say OK."}]
+    assert server.requests[1].json == {"model": "glm-4", "messages": hello, "max_completion_tokens": 5}
+
+
+def test_a_model_that_is_not_listed_is_told_with_the_nearest_and_the_server_s_own_words() -> None:
+    with ScriptedServer() as server:
+        server.play(MODELS, error(404, "模型不存在"))
+        found, code = examined("--model", "GLM4", server=server)
+    assert code == 1
+    assert found["model"]["detail"] == "'GLM4' is not listed; did you mean 'glm-4'?"
+    assert found["chat"]["status"] == "PROBLEM"
+    assert "模型不存在" in found["chat"]["detail"]
+
+
+def test_without_a_key_nothing_is_sent() -> None:
+    with ScriptedServer() as server:
+        found, code = examined(server=server, GEEKAI_API_KEY="")
+    assert code == 1
+    assert found["key"]["status"] == "PROBLEM"
+    assert "set GEEKAI_API_KEY" in found["key"]["detail"]
+    assert found["requests"]["detail"] == "none made: key and host come first"
+    assert not server.requests
+
+
+def test_a_refused_key_is_told_in_the_server_s_words_and_never_shown() -> None:
+    with ScriptedServer() as server:
+        server.play(error(401, f"无效的密钥 {KEY}"))
+        found, code = examined(server=server)
+    assert code == 1
+    assert "HTTP 401: 无效的密钥 ***" in found["models"]["detail"]
+
+
+def test_a_host_without_its_path_is_told_the_whole_address() -> None:
+    found, code = examined(GEEKAI_BASE_URL="https://geekai.dev")
+    assert code == 1
+    assert found["host"]["advice"] == "set GEEKAI_BASE_URL to https://geekai.dev/api/v1"
+    found, code = examined(GEEKAI_BASE_URL="geekai.co/api/v1")
+    assert code == 1
+    assert found["host"]["advice"].startswith("set GEEKAI_BASE_URL to https://geekai.co/api/v1 or ")
+
+
+def test_an_unreachable_host_is_told_where_to_look() -> None:
+    with ScriptedServer() as server:
+        base_url = server.base_url
+    found, code = examined(GEEKAI_BASE_URL=base_url)
+    assert code == 1
+    assert "could not be reached" in found["models"]["detail"]
+    assert found["models"]["advice"] == "check the network, the proxy (GEEKAI_PROXY, HTTPS_PROXY) and the host"
+
+
+def test_proxies_in_force_are_named_without_their_password() -> None:
+    with ScriptedServer() as server:
+        secret = f"http://ada:hunter2@127.0.0.1:{server.port}"
+        server.play(MODELS)
+        found, _ = examined(server=server, GEEKAI_PROXY=secret)
+        assert found["proxies"]["detail"] == f"GEEKAI_PROXY http://***@127.0.0.1:{server.port}"
+        server.play(MODELS)
+        found, code = examined(server=server, http_proxy="http://ada:hunter2@127.0.0.1:9", no_proxy="127.0.0.1")
+    assert code == 0
+    assert found["proxies"]["detail"] == "http http://***@127.0.0.1:9; not used for 127.0.0.1 (no_proxy)"
+
+
+def test_a_proxy_that_cannot_be_used_is_a_finding_and_no_crash() -> None:
+    with ScriptedServer() as server:
+        found, code = examined(server=server, GEEKAI_PROXY="gopher://127.0.0.1:70")
+    assert code == 1
+    assert "the proxy cannot be used" in found["models"]["detail"]

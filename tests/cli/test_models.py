@@ -1,0 +1,95 @@
+"""`geekai models`: the list as it came, filtered; a table for people, lines for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import pytest
+
+from geekai_local.replies import error, json_reply
+from geekai_local.scripted import ScriptedServer
+from tests.cli.command import Done, geekai, on_terminal
+
+LISTED: list[dict[str, Any]] = [
+    {
+        "id": "glm-4v",
+        "name": "智谱 GLM",
+        "owned_by": "zhipu",
+        "context_window": 128000,
+        "capabilities": ["视觉", "function_calling"],
+        "pricing": {"input": 0.5, "output": "1.20"},
+        "novel": True,
+    },
+    {"id": "ernie-x", "owned_by": "baidu", "capabilities": ["Vision", "时间旅行"], "pricing": {"input": 3}},
+    {"id": "bare"},
+]
+ROWS = {
+    "glm-4v": "glm-4v\tzhipu\t128000\ttools, vision\tinput 0.5, output 1.20\n",
+    "ernie-x": "ernie-x\tbaidu\t\tvision, 时间旅行\tinput 3\n",
+    "bare": "bare\t\t\t\t\n",
+}
+NOTE = "prices are shown as listed, their unit is not documented"
+
+
+def models(*words: str, server: ScriptedServer) -> Done:
+    server.play(json_reply({"data": LISTED, "total": 3}), path="/models")
+    return geekai("models", *words, server=server)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ((), ["glm-4v", "ernie-x", "bare"]),
+        (("--capability", "vision"), ["glm-4v", "ernie-x"]),
+        (("--capability", "视觉"), ["glm-4v", "ernie-x"]),
+        (("--capability", "vision", "--capability", "tools"), ["glm-4v"]),
+        (("--capability", "时间旅行"), ["ernie-x"]),
+        (("--min-context", "128000"), ["glm-4v"]),
+        (("--min-context", "128001"), []),
+        (("智谱",), ["glm-4v"]),
+        (("BAIDU",), ["ernie-x"]),
+        (("e", "--capability", "vision", "--min-context", "1"), []),
+    ],
+)
+def test_a_pipe_gets_one_tab_separated_line_for_each_model_that_fits(words: tuple[str, ...], found: list[str]) -> None:
+    with ScriptedServer() as server:
+        done = models(*words, server=server)
+    assert done.out == "".join(ROWS[name] for name in found)
+    assert done.err.startswith(f"{len(found)} of 3 models; {NOTE}")
+    assert done.code == 0
+
+
+def test_where_nothing_fits_the_capabilities_that_are_listed_are_told() -> None:
+    with ScriptedServer() as server:
+        done = models("--capability", "flying", server=server)
+    assert (done.out, done.code) == ("", 0)
+    assert done.err == f"0 of 3 models; {NOTE}; capabilities listed: tools, vision, 时间旅行\n"
+
+
+def test_json_is_the_list_as_it_came() -> None:
+    with ScriptedServer() as server:
+        done = models("--json", "--capability", "vision", server=server)
+    assert json.loads(done.out) == LISTED[:2]
+    assert (done.err, done.code) == ("", 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+def test_a_terminal_gets_a_table() -> None:
+    with ScriptedServer() as server:
+        server.play(json_reply({"data": LISTED, "total": 3}), path="/models")
+        screen, code = on_terminal("models", server=server, NO_COLOR="1")
+    assert code == 0
+    lines = [line.split() for line in screen.splitlines()]
+    assert ["glm-4v", "zhipu", "128000", "tools,", "vision", "input", "0.5,", "output", "1.20"] in lines
+    assert ["bare"] in lines
+
+
+def test_a_refusal_is_one_line_and_exit_code_1() -> None:
+    with ScriptedServer() as server:
+        server.play(error(403, "无权访问"))
+        done = geekai("models", server=server)
+    assert (done.out, done.code) == ("", 1)
+    assert done.err.startswith("geekai: HTTP 403: 无权访问")
+    assert done.err.count("\n") == 1
