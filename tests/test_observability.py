@@ -46,9 +46,6 @@ TOKENS = {
 EVERY = [("LangChain", way) for way in WAYS] + [("LlamaIndex", how) for how in (*CHATS, *COMPLETIONS)]
 FAULTS = [(*at, "refused") for at in EVERY] + [(*at, "cut off") for at in EVERY if "stream" in at[1]]
 
-# OpenInference's spans of LlamaIndex call pydantic's old `.json()`, and are lost where that is an error.
-pytestmark = pytest.mark.filterwarnings("ignore:The `json` method is deprecated")
-
 
 def answer(request: Request) -> Reply:
     """The same answer to everybody, whole or streamed, with a usage that names every kind of token."""
