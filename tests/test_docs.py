@@ -6,6 +6,7 @@ import contextlib
 import doctest
 import importlib
 import io
+import json
 import os
 import re
 import subprocess
@@ -17,6 +18,8 @@ from typing import NamedTuple
 
 import pytest
 
+from benchmarks.compare.__main__ import PARTS
+from benchmarks.compare.tables import put
 from geekai_local.scripted import ScriptedServer
 from tests.docs_endpoint import answer
 
@@ -51,6 +54,10 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
+@pytest.mark.filterwarnings(
+    "ignore:The `:DeprecationWarning",  # LlamaIndex's structured LLM calls `json`, its agents look at every attribute,
+    "ignore:Accessing the:DeprecationWarning",  # and so at what pydantic deprecates
+)
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_python_block_of_a_page_runs_and_prints_what_the_page_shows(
     page: Path, monkeypatch: pytest.MonkeyPatch
@@ -80,6 +87,14 @@ def test_a_number_of_blocks_is_found_in_tabs_and_with_outputs() -> None:
     found = blocks(ROOT / "docs/index.md")
     assert {block.tab for block in found} >= {"LangChain", "LlamaIndex"}
     assert any(block.output for block in found)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_tables_on_the_peers_are_those_of_the_committed_run(part: str) -> None:
+    found = json.loads((ROOT / f"benchmarks/compare/results/{part}.json").read_text(encoding="utf-8"))
+    for page, tell in PARTS[part][1].items():
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        assert put(text, tell(found)) == text, page
 
 
 @pytest.fixture(scope="module")

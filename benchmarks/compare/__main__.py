@@ -1,6 +1,6 @@
 """All groups of peers, one after another: `scripts/compare` makes their environments and calls this.
 
-Rewrites `results/*.json` and the tables of `docs/compare-langchain.md` and `docs/compare-llama-index.md`.
+Rewrites `results/*.json` and the tables of the pages in `docs/` that `PARTS` names.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from benchmarks.compare.tables import conformance_table, fate_parts, put
+from benchmarks.compare.tables import conformance_table, fate_parts, peer_parts, put
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -92,12 +92,22 @@ def conformance() -> dict[str, Any]:
     return counted
 
 
-PARTS: dict[str, tuple[str, Callable[[], Any], Callable[[Any], dict[str, str]]]] = {
-    "langchain": ("langchain", lambda: fates("langchain_peers", LANGCHAIN), fate_parts),
-    "llama-index": ("llama-index", lambda: fates("llama_index_peers", LLAMA_INDEX), fate_parts),
-    "conformance": ("llama-index", conformance, lambda found: {"conformance": conformance_table(found)}),
+Tell = Callable[[Any], dict[str, str]]
+PARTS: dict[str, tuple[Callable[[], Any], dict[str, Tell]]] = {
+    "langchain": (
+        lambda: fates("langchain_peers", LANGCHAIN),
+        {
+            "compare-langchain.md": fate_parts,
+            "migrate-from-chatdeepseek.md": peer_parts("ChatDeepSeek, `stream_usage=True`", OURS["langchain"]),
+        },
+    ),
+    "llama-index": (lambda: fates("llama_index_peers", LLAMA_INDEX), {"compare-llama-index.md": fate_parts}),
+    "conformance": (
+        conformance,
+        {"compare-llama-index.md": lambda found: {"conformance": conformance_table(found)}},
+    ),
 }
-"""The page that a part belongs to, how it is found, and what it puts there."""
+"""How a part is found, and what it puts into which pages."""
 
 
 def main() -> None:
@@ -105,12 +115,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/compare", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all")
     for name in parser.parse_args().parts or PARTS:
-        of, find, tell = PARTS[name]
+        find, pages = PARTS[name]
         found = find()
         written = json.dumps(found, indent=1, ensure_ascii=False)
         (HERE / "results" / f"{name}.json").write_text(written + "\n", encoding="utf-8")
-        page = ROOT / "docs" / f"compare-{of}.md"
-        page.write_text(put(page.read_text(encoding="utf-8"), tell(found)), encoding="utf-8")
+        for page, tell in pages.items():
+            path = ROOT / "docs" / page
+            path.write_text(put(path.read_text(encoding="utf-8"), tell(found)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Fates = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -48,13 +48,18 @@ def cell(ways: Mapping[str, str]) -> str:
     return f"{kept} ({others})" if kept and others else kept or others
 
 
-def fates_table(fates: Fates) -> str:
-    """A line for each field, a column for each class; below, how many cells are kept in every way."""
+def kept(ways: Mapping[str, str]) -> bool:
+    """Whether a field is kept in every way."""
+    return set(ways.values()) <= {"kept", "raw"}
+
+
+def fates_table(fates: Fates, shown: Sequence[str] | None = None) -> str:
+    """A line for each field (or each one shown), a column for each class; below, how many are kept in every way."""
     names = list(fates)
     lines = [f"| | {' | '.join(names)} |", f"|---{'|---' * len(names)}|"]
     fields = list(next(iter(fates.values())))
-    lines += [f"| {field} | {' | '.join(cell(fates[name][field]) for name in names)} |" for field in fields]
-    whole = [sum(set(fates[name][field].values()) <= {"kept", "raw"} for field in fields) for name in names]
+    lines += [f"| {field} | {' | '.join(cell(fates[name][field]) for name in names)} |" for field in shown or fields]
+    whole = [sum(kept(fates[name][field]) for field in fields) for name in names]
     lines.append(f"| **kept in every way, of {len(fields)}** | {' | '.join(f'**{count}**' for count in whole)} |")
     return "\n".join(lines)
 
@@ -83,6 +88,16 @@ def releases(pinned: Mapping[str, str]) -> str:
 def fate_parts(found: Mapping[str, Any]) -> dict[str, str]:
     """What a page tells of one group: the table, and the releases."""
     return {"fates": fates_table(found["fates"]), "releases": releases(found["releases"])}
+
+
+def peer_parts(peer: str, ours: str) -> Callable[[Mapping[str, Any]], dict[str, str]]:
+    """What a page on one peer tells: the fields that it does not keep in every way, beside ours."""
+
+    def tell(found: Mapping[str, Any]) -> dict[str, str]:
+        two = {name: found["fates"][name] for name in (peer, ours)}
+        return {"losses": fates_table(two, [field for field, ways in two[peer].items() if not kept(ways)])}
+
+    return tell
 
 
 def put(page: str, parts: Mapping[str, str]) -> str:

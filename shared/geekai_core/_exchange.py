@@ -184,9 +184,8 @@ def _body(call: Call, context: Context, send: Send, deadline: Deadline, stream: 
             raise _timed(error, deadline) from exc
         if data is None:
             break
-        if data:
-            parts.append(data)
-            size += len(data)
+        parts.append(data)
+        size += len(data)
         if size > call.max_response_bytes:
             raise context.too_large()
         if deadline.left() <= 0:
