@@ -13,11 +13,34 @@ from langchain_geekai.chat_models import ChatGeekAI
 
 if TYPE_CHECKING:
     from langchain_geekai._register import register
-    from langchain_geekai.collect import collect, get_citations, get_search_results
+    from langchain_geekai.collect import collect, get_citations, get_search_results, to_documents
+    from langchain_geekai.embeddings import GeekAIEmbeddings
+    from langchain_geekai.rerank import GeekAIRerank
+    from langchain_geekai.retrievers import GeekAISearchRetriever
+    from langchain_geekai.tools import GeekAISearchTool
 
-__all__ = ["ChatGeekAI", "__version__", "collect", "get_citations", "get_search_results", "register"]
+__all__ = [
+    "ChatGeekAI",
+    "GeekAIEmbeddings",
+    "GeekAIRerank",
+    "GeekAISearchRetriever",
+    "GeekAISearchTool",
+    "__version__",
+    "collect",
+    "get_citations",
+    "get_search_results",
+    "register",
+    "to_documents",
+]
 
-_LAZY = {"register": "_register", "collect": "collect", "get_citations": "collect", "get_search_results": "collect"}
+_LAZY = {
+    "GeekAIEmbeddings": "embeddings",
+    "GeekAIRerank": "rerank",
+    "GeekAISearchRetriever": "retrievers",
+    "GeekAISearchTool": "tools",
+    "register": "_register",
+    **dict.fromkeys(("collect", "get_citations", "get_search_results", "to_documents"), "collect"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -4,65 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any
 
-from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, LLMResult
-from langchain_core.tracers.context import register_configure_hook
+from langchain_core.documents import Document
+from langchain_core.messages import BaseMessage
 
+from geekai_core import ChatCompletion
 from geekai_core.citations import Source, sources
 from geekai_core.collected import Collected
 from langchain_geekai._blocks import message_sources
-from langchain_geekai._messages import PROVIDER
+from langchain_geekai._collecting import Collector, collecting, documents
 
 
 @contextmanager
 def collect() -> Iterator[Collected]:
     """`with collect() as c:` gathers citations, search results, usage and `billed_units` of every call inside.
 
-    Through chains, agents and threads, sync and async, streamed or not; blocks may be nested. A call that a cache
-    answered adds its citations, but no usage, for nothing was billed.
+    Of chats, embeddings, reranking and web searches; through chains, agents and threads, sync and async, streamed or
+    not; blocks may be nested. A chat that a cache answered adds its citations, but no usage, for nothing was billed.
 
         with collect() as c:
             (prompt | model | StrOutputParser()).invoke({"question": "…"})
         print(c.citations, c.usage, c.billed_units)
     """
     collected = Collected()
-    outer = _collecting.get()
-    token = _collecting.set(_Collector([*(outer.targets if outer else ()), collected]))
+    outer = collecting.get()
+    token = collecting.set(Collector([*(outer.targets if outer else ()), collected]))
     try:
         yield collected
     finally:
-        _collecting.reset(token)
-
-
-class _Collector(BaseCallbackHandler):
-    """Told by LangChain of every call that ends within the block."""
-
-    run_inline = True
-
-    def __init__(self, targets: list[Collected]) -> None:
-        self.targets = targets
-
-    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
-        for generation in (generations[0] for generations in response.generations if generations):
-            message = generation.message if isinstance(generation, ChatGeneration) else None
-            if isinstance(message, AIMessage) and message.response_metadata.get("model_provider") == PROVIDER:
-                metadata = message.response_metadata
-                cached = "total_cost" in (message.usage_metadata or {})
-                answer = {
-                    **message.additional_kwargs,
-                    "model": metadata.get("model_name"),
-                    "usage": None if cached else metadata.get("token_usage"),
-                }
-                for target in self.targets:
-                    target.add(answer)
-
-
-_collecting: ContextVar[_Collector | None] = ContextVar("geekai_collecting", default=None)
-register_configure_hook(_collecting, inheritable=True)
+        collecting.reset(token)
 
 
 def get_citations(message: BaseMessage) -> list[Source]:
@@ -76,3 +46,14 @@ def get_citations(message: BaseMessage) -> list[Source]:
 def get_search_results(message: BaseMessage) -> list[Source]:
     """The search results of an answer as title, url and content; each one as it came is in its `raw`."""
     return sources([], message.additional_kwargs.get("search_results") or [])
+
+
+def to_documents(answer: BaseMessage | ChatCompletion | Collected) -> list[Document]:
+    """The sources of an answer, or of a whole `collect()` block, as documents: its citations and search results.
+
+    The text is what the search results tell of a source, empty for a bare URL; the metadata holds `number` (what a
+    marker such as `[1]` means), `title`, `url`, and the rest of the result as it came.
+    """
+    if isinstance(answer, BaseMessage):
+        return documents(get_citations(answer))
+    return documents(sources(answer.citations, answer.search_results))

@@ -28,7 +28,7 @@ ALLOWED = {
     "geekai_cli": {"geekai_cli", "geekai_core", "geekai_local", "typer", "rich"},
     "langchain_geekai": {
         *("langchain_geekai", "geekai_core", "httpx", "pydantic", "pydantic_core"),
-        *("langchain_core", "langchain"),
+        *("langchain_core", "langchain", "tqdm"),
     },
     "llama_index_geekai": {
         *("llama_index_geekai", "geekai_core", "httpx", "pydantic", "pydantic_core"),

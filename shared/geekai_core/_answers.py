@@ -140,7 +140,9 @@ def read_answer(cls: type[A], content: bytes, context: Context) -> A:
     body = read_object(content, context)
     if is_error(body):
         raise context.error(content)
-    return validated(cls, body, context, content)
+    answer = validated(cls, {name: value for name, value in body.items() if value is not None}, context, content)
+    answer._raw = body
+    return answer
 
 
 def read_chat(content: bytes, context: Context, *, split_think: bool = False) -> ChatCompletion:

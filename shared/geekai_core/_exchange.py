@@ -184,8 +184,9 @@ def _body(call: Call, context: Context, send: Send, deadline: Deadline, stream: 
             raise _timed(error, deadline) from exc
         if data is None:
             break
-        parts.append(data)
-        size += len(data)
+        if data:
+            parts.append(data)
+            size += len(data)
         if size > call.max_response_bytes:
             raise context.too_large()
         if deadline.left() <= 0:

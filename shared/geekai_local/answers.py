@@ -27,12 +27,14 @@ from geekai_local.prompting import (
     offer_first,
 )
 from geekai_local.search import SearchIndex
+from geekai_local.upstream import cited
+from geekai_local.weights import Upstream
 
 Chunks = AsyncGenerator[dict[str, Any], None]
 """Chunks of a stream as GeekAI sends them. A generator, so that whoever leaves can close it."""
 
-_Choices = AsyncGenerator[tuple[dict[str, Any], str | None], None]
-"""What a choice's delta holds, and why it ended."""
+_Choices = AsyncGenerator[dict[str, Any], None]
+"""Choices of a stream: `index`, `delta`, `finish_reason`, and `logprobs` where they were asked for."""
 
 
 async def answer(request: ChatRequest, engine: Engine, index: SearchIndex) -> Chunks:
@@ -42,43 +44,55 @@ async def answer(request: ChatRequest, engine: Engine, index: SearchIndex) -> Ch
     ends the generation.
     """
     head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion.chunk", "created": int(time.time())}
-    head |= {"model": request.model, "system_fingerprint": engine.model.path.stem}
-    results, shown = _search(request, index)
-    plan = make_plan(request, engine.model, results)
-    first: dict[str, Any] | None = {"role": "assistant", "content": ""}
+    head |= {"model": request.model, "system_fingerprint": engine.model.name}
+    folded, shown = _search(request, index, None if isinstance(engine.model, Upstream) else FOLDED)
+    plan = make_plan(request, engine.model, folded)
+    begun: set[int] = set()
     async with AsyncExitStack() as streams:
         run = _Run(engine, streams)
-        async for delta, finish in run.choices(plan):
-            if first:
-                yield {**head, "choices": [{"index": 0, "delta": first, "finish_reason": None}], **shown}
-                first = None
-            yield {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
+        async for choice in run.choices(plan):
+            if choice["index"] not in begun:
+                first = {"index": choice["index"], "delta": {"role": "assistant", "content": ""}, "finish_reason": None}
+                yield {**head, "choices": [first], **({} if begun else shown)}
+                begun.add(choice["index"])
+            yield {**head, "choices": [choice]}
     yield {**head, "choices": [], "usage": {**run.usage(), "billed_units": int(bool(request.enable_search))}}
 
 
 async def collect(chunks: Chunks) -> dict[str, Any]:
     """The whole answer that `chunks` add up to."""
     whole: dict[str, Any] = {}
-    message: dict[str, Any] = {"role": "assistant", "content": ""}
-    finish = None
+    choices: dict[int, dict[str, Any]] = {}
     async for chunk in chunks:
         whole = {**chunk, **whole}  # the first value of each field wins
-        for choice in chunk["choices"]:
-            finish = choice["finish_reason"] or finish
-            for name in choice["delta"].keys() & {"content", "reasoning_content"}:
-                message[name] = message.get(name, "") + choice["delta"][name]
-            for piece in choice["delta"].get("tool_calls") or ():
-                _join(message.setdefault("tool_calls", []), piece)
-    choices = [{"index": 0, "message": message, "finish_reason": finish}]
-    return {**whole, "object": "chat.completion", "choices": choices}
+        for piece in chunk["choices"]:
+            choice = choices.setdefault(piece["index"], {"index": piece["index"], "message": {}, "finish_reason": None})
+            choice["finish_reason"] = piece["finish_reason"] or choice["finish_reason"]
+            if piece.get("logprobs"):
+                choice.setdefault("logprobs", {"content": []})["content"] += piece["logprobs"]["content"]
+            for name, value in piece["delta"].items():
+                if name == "tool_calls":
+                    _join(choice["message"].setdefault(name, []), value)
+                else:  # text grows
+                    choice["message"][name] = (
+                        choice["message"].get(name, "") + value if isinstance(value, str) else value
+                    )
+    return {**whole, "object": "chat.completion", "choices": [choices[at] for at in sorted(choices)]}
 
 
-def _join(calls: list[dict[str, Any]], piece: dict[str, Any]) -> None:
-    """Add a piece of a tool call to the calls so far: the first piece names it, further ones append arguments."""
-    if piece["index"] < len(calls):
-        calls[piece["index"]]["function"]["arguments"] += piece["function"].get("arguments") or ""
-    else:
-        calls.append({name: value for name, value in piece.items() if name != "index"})
+def _join(calls: list[dict[str, Any]], pieces: list[dict[str, Any]]) -> None:
+    """Add pieces of tool calls to the calls so far: the first piece of each names it, further ones append arguments.
+
+    Some servers count every call as the first one; then their ids tell them apart.
+    """
+    for piece in pieces:
+        at, function = piece.get("index", len(calls)), piece.get("function") or {}
+        arguments = function.get("arguments") or ""
+        if at < len(calls) and piece.get("id") in (None, calls[at].get("id")):
+            calls[at]["function"]["arguments"] += arguments
+        else:
+            call = {name: value for name, value in piece.items() if name != "index"}
+            calls.append({**call, "function": {**function, "arguments": arguments}})
 
 
 class _Run:
@@ -88,78 +102,113 @@ class _Run:
         self._engine = engine
         self._streams = streams
         self._used: Counter[str] = Counter()
+        self._reported: dict[str, Any] = {}
+        self._is_first = True
 
     def usage(self) -> dict[str, Any]:
-        """What all of them used together."""
-        counts = {name: self._used[name] for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-        return {**counts, "prompt_tokens_details": {"cached_tokens": self._used["cached_tokens"]}}
+        """What all of them used together; nothing where the server told nothing."""
+        return {**self._reported, **self._used, "total_tokens": self._used.total()} if self._reported else {}
 
     async def choices(self, plan: Plan) -> _Choices:
         """Answer by `plan`."""
+        hidden = {"role"} if plan.show_thoughts else {"role", "reasoning_content"}
+        async for choice in self._stream(plan.body) if plan.passed_on else self._each(plan):
+            delta = choice["delta"]
+            said = {name: value for name, value in delta.items() if value and name not in hidden}
+            choice = {**choice, "delta": said}
+            tokens = (choice.pop("logprobs", None) or {}).get("content")
+            if tokens and not (delta.get("reasoning_content") or delta.get("tool_calls")):
+                few = [
+                    {**each, "top_logprobs": (each.get("top_logprobs") or [])[: plan.top_logprobs]} for each in tokens
+                ]
+                choice["logprobs"] = {"content": few}
+            if said or choice.keys() & {"logprobs"} or choice["finish_reason"]:
+                yield choice
+
+    async def _each(self, plan: Plan) -> _Choices:
+        """Several choices are as many generations, one after the other."""
+        for index in range(plan.choices):
+            async for choice in self._one(plan):
+                yield {**choice, "index": index}
+            self._is_first = False
+
+    async def _one(self, plan: Plan) -> _Choices:
         if plan.forced:
             spoken = self._forced(plan)
         elif "tools" in plan.body and "response_format" in plan.body:
             # No grammar holds both, so the model may call first, and else answers in the format.
             offer, body = offer_first(plan.body)
             calls = [choice async for choice in self._stream(offer)]
-            if any(delta.get("tool_calls") for delta, _ in calls):
-                for delta, finish in calls:
-                    yield {name: value for name, value in delta.items() if name == "tool_calls"}, finish
+            if any("tool_calls" in choice["delta"] for choice in calls):
+                for choice in calls:
+                    named = {name: value for name, value in choice["delta"].items() if name == "tool_calls"}
+                    yield {**choice, "delta": named}
                 return
-            spoken = self._free(body, plan.show_thoughts)
+            spoken = self._free(body)
         else:
-            spoken = self._free(plan.body, plan.show_thoughts)
+            spoken = self._free(plan.body)
         async for choice in spoken:
             yield choice
 
-    async def _free(self, body: dict[str, Any], show_thoughts: bool) -> _Choices:
+    async def _free(self, body: dict[str, Any]) -> _Choices:
         """The model's own answer, prose or calls. Where it only thought, it is asked once more, not to think."""
         thought, spoke, finish = False, False, None
-        async for delta, reason in self._stream(body):
-            finish = reason or finish
+        async for choice in self._stream(body):
+            delta, finish = choice["delta"], choice["finish_reason"] or finish
             thought = thought or bool(delta.get("reasoning_content"))
             if thought and not spoke and delta.get("content"):
                 delta["content"] = delta["content"].lstrip()
-            hidden = {"role"} if show_thoughts else {"role", "reasoning_content"}
-            delta = {name: value for name, value in delta.items() if value and name not in hidden}
-            spoke = spoke or "content" in delta or "tool_calls" in delta
-            if delta:
-                yield delta, None
+            spoke = spoke or bool(delta.get("content") or delta.get("tool_calls"))
+            yield {**choice, "finish_reason": None}
         if thought and not spoke and finish == "stop":
-            async for choice in self._free(after_thought(body), show_thoughts):
+            async for choice in self._free(after_thought(body)):
                 yield choice
         else:
-            yield {}, finish
+            yield {"delta": {}, "finish_reason": finish}
 
     async def _forced(self, plan: Plan) -> _Choices:
         """A call of one of the forced functions, its arguments generated within its schema."""
         function = plan.forced[0]
         if len(plan.forced) > 1:
-            text = "".join([delta.get("content") or "" async for delta, _ in self._stream(choice_body(plan))])
+            text = "".join([each["delta"].get("content") or "" async for each in self._stream(choice_body(plan))])
             function = next((each for each in plan.forced if json.dumps(each["name"]) in text), function)
         call = {"id": f"call_{uuid.uuid4().hex[:24]}", "type": "function"}
-        yield {"tool_calls": [{**call, "index": 0, "function": {"name": function["name"], "arguments": ""}}]}, None
-        finish = None
-        async for delta, reason in self._stream(arguments_body(plan, function)):
-            finish = reason or finish
-            if delta.get("content"):
-                yield {"tool_calls": [{"index": 0, "function": {"arguments": delta["content"]}}]}, None
-        yield {}, "length" if finish == "length" else "tool_calls"
+        named = {"name": function["name"], "arguments": ""}
+        yield {"delta": {"tool_calls": [{**call, "index": 0, "function": named}]}, "finish_reason": None}
+        async for choice in self._stream(arguments_body(plan, function)):
+            arguments, reason = choice["delta"].get("content"), choice["finish_reason"]
+            said = {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]} if arguments else {}
+            yield {"delta": said, "finish_reason": "tool_calls" if reason == "stop" else reason}
 
     async def _stream(self, body: dict[str, Any]) -> _Choices:
+        """One generation. The tokens of the prompt count for the first choice alone."""
+        each: list[dict[str, Any]] = []
+        usage: dict[str, Any] = {}
+        finished = {0: False}
         async for chunk in await self._streams.enter_async_context(aclosing(self._engine.stream(body))):
-            usage = chunk.get("usage") or {}
-            for counts in (usage, usage.get("prompt_tokens_details") or {}):
-                self._used.update({name: count for name, count in counts.items() if isinstance(count, int)})
-            for choice in chunk["choices"]:
-                yield choice["delta"], choice.get("finish_reason")
+            usage = chunk.get("usage") or usage
+            if chunk.get("usage") and not chunk.get("choices"):
+                each.append(usage)  # llama.cpp sends one for each choice
+            for choice in chunk.get("choices") or ():
+                index, reason = choice.get("index", 0), choice.get("finish_reason")
+                delta = dict(choice.get("delta") or {})
+                thought = delta.pop("reasoning", None)  # as Ollama and OpenRouter spell it
+                delta["reasoning_content"] = delta.get("reasoning_content") or thought
+                finished[index] = bool(reason) or finished.get(index, False)
+                yield {"index": index, "delta": delta, "finish_reason": reason, "logprobs": choice.get("logprobs")}
+        if not all(finished.values()):
+            raise self._engine.broken_off()
+        self._reported = usage or self._reported
+        for name, add in (("prompt_tokens", max), ("completion_tokens", sum)):
+            if name == "completion_tokens" or self._is_first:
+                self._used[name] += add(part.get(name) or 0 for part in each or [usage])
 
 
-def _search(request: ChatRequest, index: SearchIndex) -> tuple[list[dict[str, str]], dict[str, Any]]:
-    """The results for the prompt, and the fields of the answer that tell of them."""
+def _search(request: ChatRequest, index: SearchIndex, most: int | None) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    """The results that go into the prompt, at most `most`, and the fields of the answer that tell of them."""
     if not request.enable_search:
         return [], {}
     config = SearchConfig.model_validate(dict(request.search_config or {}))
     results = index.search(last_question(request.messages), min(max(config.count or 10, 1), 50))
-    shown: dict[str, Any] = {"citations": list(dict.fromkeys(result["link"] for result in results[:FOLDED]))}
-    return results, shown | ({"search_results": results} if config.return_result else {})
+    shown: dict[str, Any] = {"citations": cited(results[:most])}
+    return results[:most], shown | ({"search_results": results} if config.return_result else {})

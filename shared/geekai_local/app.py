@@ -19,13 +19,14 @@ from starlette.routing import Route
 
 from geekai_core.wire import ChatRequest
 from geekai_local import catalogue
-from geekai_local._llama import CONTEXT
 from geekai_local.answers import Chunks, answer, collect
 from geekai_local.embedding import Embedder
 from geekai_local.engine import Engine
 from geekai_local.errors import AnswerError
 from geekai_local.retrieval import EmbeddingsRequest, RerankRequest, WebSearchRequest, embeddings, rerank, web_search
 from geekai_local.search import SearchIndex
+from geekai_local.tasks import Tasks
+from geekai_local.weights import Upstream
 
 BASE_PATH = "/api/v1"
 
@@ -35,12 +36,16 @@ M = TypeVar("M", bound=BaseModel)
 
 def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -> Starlette:
     """The endpoint as an ASGI application. With `api_key`, any other key is a 401; without, any key will do."""
-    embedder = Embedder()
+    embedder, tasks = Embedder(), Tasks()
 
     async def chat(request: Request) -> Response:
         _check_key(request, api_key)
         wanted = ChatRequest.model_validate_json(await request.body())
         chunks = answer(wanted, engine, index)
+        if wanted.background and wanted.stream:
+            raise AnswerError(400, "invalid_request", "background must not be true together with stream")
+        if wanted.background:
+            return JSONResponse(tasks.submit(collect(chunks)))
         if not wanted.stream:
             return JSONResponse(await _while_connected(request, collect(chunks)))
         first = await _while_connected(request, anext(chunks))
@@ -48,11 +53,19 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
         # However the stream ends, so does the generation: when the caller leaves, too.
         return StreamingResponse(events, media_type="text/event-stream", background=BackgroundTask(chunks.aclose))
 
+    async def task(request: Request) -> Response:
+        _check_key(request, api_key)
+        return JSONResponse(tasks.fetch(request.path_params["name"]))
+
+    async def embedded(wanted: EmbeddingsRequest) -> dict[str, Any]:
+        if isinstance(engine.model, Upstream) and engine.model.embedding_model:
+            return await engine.fetch("POST", "/embeddings", wanted.passed_on(engine.model.embedding_model))
+        return await embeddings(wanted, embedder)
+
     async def models(request: Request) -> Response:
         _check_key(request, api_key)
         wanted = catalogue.PageRequest.model_validate(dict(request.query_params))
-        chat_model = catalogue.entry(engine.model.path.stem, "chat", catalogue.CHAT, CONTEXT)
-        return JSONResponse(catalogue.listed([chat_model, catalogue.EMBEDDING], wanted))
+        return JSONResponse(catalogue.listed(await catalogue.models(engine), wanted))
 
     def post(path: str, body: type[M], answered: Callable[[M], Awaitable[dict[str, Any]]]) -> Route:
         async def handle(request: Request) -> Response:
@@ -65,8 +78,9 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
     return Starlette(
         routes=[
             Route(f"{BASE_PATH}/chat/completions", chat, methods=["POST"]),
+            Route(f"{BASE_PATH}/chat/{{name}}", task),
             Route(f"{BASE_PATH}/models", models),
-            post("/embeddings", EmbeddingsRequest, lambda wanted: embeddings(wanted, embedder)),
+            post("/embeddings", EmbeddingsRequest, embedded),
             post("/rerank", RerankRequest, lambda wanted: rerank(wanted, embedder)),
             post("/web_search", WebSearchRequest, lambda wanted: web_search(wanted, index)),
         ],

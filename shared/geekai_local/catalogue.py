@@ -8,6 +8,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from geekai_local import embedding
+from geekai_local._llama import CONTEXT
+from geekai_local.engine import Engine
+from geekai_local.weights import Upstream
 
 CHAT = ["tool_calls", "reasoning", "json_mode", "structured_output", "web_search"]
 
@@ -19,7 +22,7 @@ class PageRequest(BaseModel):
     page_size: int = Field(20, ge=1, le=100)
 
 
-def entry(id: str, type: str, capabilities: Sequence[str], tokens: int | None, **known: Any) -> dict[str, Any]:
+def entry(id: str, type: str, capabilities: list[str] | None, tokens: int | None) -> dict[str, Any]:
     """One model. `tokens`: its context window, which bounds an answer too. What nobody knows is null."""
     return {
         "id": id,
@@ -30,14 +33,28 @@ def entry(id: str, type: str, capabilities: Sequence[str], tokens: int | None, *
         "owned_by": "local",
         "context_window": tokens,
         "pricing": None,
-        "capabilities": list(capabilities),
+        "capabilities": capabilities,
         "limitations": {"max_tokens": tokens, "max_requests_per_min": None},
         "platform": {"name": "local", "alias": "本机", "website": None},
-        **known,
     }
 
 
 EMBEDDING = entry(embedding.NAME, "embedding", ["embedding", "rerank"], embedding.CONTEXT)
+
+
+async def models(engine: Engine) -> list[dict[str, Any]]:
+    """The chat models, then the embedding model. Raises `AnswerError` where an upstream does not tell its own."""
+    if isinstance(engine.model, Upstream):
+        found = [_translated(each) for each in (await engine.fetch("GET", "/models"))["data"]]
+    else:
+        found = [entry(engine.model.name, "chat", CHAT, CONTEXT)]
+    return [*found, EMBEDDING]
+
+
+def _translated(model: dict[str, Any]) -> dict[str, Any]:
+    """A model as an upstream lists it, in GeekAI's shape; vLLM tells the context window, others less."""
+    ours = entry(model["id"], "chat", None, model.get("max_model_len"))
+    return ours | {name: model[name] for name in ours.keys() & model.keys()}
 
 
 def listed(models: Sequence[dict[str, Any]], wanted: PageRequest) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The language model: llama.cpp in a child process, and the streams that come out of it."""
+"""What answers behind this endpoint: llama.cpp in a child process, or any other OpenAI-compatible server."""
 
 from __future__ import annotations
 
@@ -8,21 +8,92 @@ import secrets
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 import httpx
 
 from geekai_local.errors import AnswerError, StartError
-from geekai_local.weights import LocalModel
+from geekai_local.weights import LocalModel, Upstream
+
+TIMEOUTS = httpx.Timeout(300, connect=10)
+"""Seconds. GeekAI's own limit of an answer, here of each silence: a small machine reads a long prompt for minutes."""
 
 
 class Engine:
-    """A running llama.cpp; `close` ends its process."""
+    """A server of OpenAI's chat API; `close` ends its process, where it is ours."""
+
+    def __init__(self, model: LocalModel | Upstream) -> None:
+        """Load `model`, or get ready to call it. Raises `StartError`."""
+        self.model = model
+        server = model if isinstance(model, Upstream) else _Child(model)
+        self._child = server if isinstance(server, _Child) else None
+        self._key = server.key or ""
+        # llama.cpp promises keep-alive and closes after each stream, so no connection is kept.
+        headers = {"Connection": "close"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+        self._http = httpx.AsyncClient(base_url=server.url, headers=headers, timeout=TIMEOUTS, trust_env=False)
+
+    async def stream(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """Generate, chunk by chunk, usage last. Closing the iterator ends the generation. Raises `AnswerError`."""
+        body = {**body, "stream": True, "stream_options": {"include_usage": True}}
+        async with self._opened("POST", "/chat/completions", body) as response:
+            async for payload in _payloads(response.aiter_bytes()):
+                if payload.get("error"):
+                    raise self._failure(500, payload)
+                yield payload
+
+    async def fetch(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """A whole answer of another path. Raises `AnswerError`."""
+        async with self._opened(method, path, body) as response:
+            answer = _parsed(await response.aread())
+        if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
+            raise self._failure(502, answer)
+        return answer
+
+    def broken_off(self) -> AnswerError:
+        """The error of a stream that ended before its end."""
+        return self._failure(502, "the answer broke off")
+
+    @asynccontextmanager
+    async def _opened(self, method: str, path: str, body: dict[str, Any] | None) -> AsyncIterator[httpx.Response]:
+        try:
+            async with self._http.stream(method, path, json=body) as response:
+                if response.status_code != HTTPStatus.OK:
+                    raise self._failure(response.status_code, _parsed(await response.aread()))
+                yield response
+        except httpx.HTTPError as error:
+            lost = "cannot be reached" if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)) else "went away"
+            words = self._safe(f"{self.model.name} {lost}: {error!r}")
+            raise AnswerError(503, "model_unavailable", words) from error
+
+    def _failure(self, status: int, body: Any) -> AnswerError:
+        """An error of the server, in its own words."""
+        error = body.get("error") or body if isinstance(body, dict) else body
+        error = error if isinstance(error, dict) else {"message": error}
+        words = error.get("message") or error.get("detail") or body
+        words = self._safe(f"{self.model.name}: {str(words)[:2000] or 'an empty answer'}")
+        code = error.get("code")
+        if error.get("type") == "exceed_context_size_error":
+            code = "context_length_exceeded"
+        elif not isinstance(code, str):
+            code = "invalid_request" if status < 500 else "model_error"
+        return AnswerError(status if 400 <= status <= 599 else 502, code, words)
+
+    def _safe(self, words: str) -> str:
+        return words.replace(self._key, "***") if self._key else words
+
+    def close(self) -> None:
+        """End the child process, if there is one, and wait for its end."""
+        if self._child:
+            self._child.close()
+
+
+class _Child:
+    """A running llama.cpp."""
 
     def __init__(self, model: LocalModel) -> None:
-        """Load `model`. Raises `StartError`."""
-        self.model = model
-        key = secrets.token_urlsafe()  # the child listens on a port of its own, which is nobody else's business
+        self.key = secrets.token_urlsafe()  # it listens on a port of its own, which is nobody else's business
         self._process = subprocess.Popen(
             [sys.executable, "-m", "geekai_local._llama"],
             stdin=subprocess.PIPE,
@@ -32,16 +103,12 @@ class Engine:
             env={**os.environ, "OMP_WAIT_POLICY": "passive"},
         )
         try:
-            url = self._started(key)
+            self.url = self._started({"path": str(model.path), "template": model.template, "key": self.key})
         except BaseException:
             self.close()
             raise
-        # llama.cpp promises keep-alive and closes after each stream, so no connection is kept.
-        headers = {"Authorization": f"Bearer {key}", "Connection": "close"}
-        self._http = httpx.AsyncClient(base_url=url, headers=headers, timeout=None, trust_env=False)
 
-    def _started(self, key: str) -> str:
-        settings = {"path": str(self.model.path), "template": self.model.template, "key": key}
+    def _started(self, settings: dict[str, Any]) -> str:
         assert self._process.stdin
         assert self._process.stdout
         try:
@@ -51,25 +118,10 @@ class Engine:
         except (OSError, ValueError):
             answer = {"error": "llama.cpp ended while loading it"}
         if "url" not in answer:
-            raise StartError(f"cannot load {self.model.path}: {answer['error']}")
-        return str(answer["url"])
-
-    async def stream(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """Generate, chunk by chunk, usage last. Closing the iterator ends the generation. Raises `AnswerError`."""
-        body = {**body, "stream": True, "stream_options": {"include_usage": True}}
-        try:
-            async with self._http.stream("POST", "/v1/chat/completions", json=body) as response:
-                if response.status_code != httpx.codes.OK:
-                    raise _failure(json.loads(await response.aread()), response.status_code)
-                async for payload in _payloads(response.aiter_bytes()):
-                    if "error" in payload:
-                        raise _failure(payload, 500)
-                    yield payload
-        except httpx.HTTPError as error:
-            raise AnswerError(503, "model_unavailable", f"the local model went away: {error!r}") from error
+            raise StartError(f"cannot load {settings['path']}: {answer['error']}")
+        return f"{answer['url']}/v1"
 
     def close(self) -> None:
-        """End the child process and wait for its end."""
         try:
             self._process.communicate(timeout=5)  # closes its input, which ends it
         except subprocess.TimeoutExpired:
@@ -83,13 +135,13 @@ async def _payloads(source: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any
     async for block in source:
         *lines, rest = (rest + block).split(b"\n")
         for line in lines:
-            if line.startswith(b"data: {"):
-                yield json.loads(line[6:])
+            if line.startswith(b"data:") and line[5:].lstrip().startswith(b"{"):
+                yield json.loads(line[5:])
 
 
-def _failure(body: dict[str, Any], status: int) -> AnswerError:
-    error = body.get("error") or {}
-    words = str(error.get("message") or "the local model failed")
-    if error.get("type") == "exceed_context_size_error":
-        return AnswerError(400, "context_length_exceeded", words)
-    return AnswerError(status, "invalid_request" if status < 500 else "model_error", words)
+def _parsed(content: bytes) -> Any:
+    """A body as JSON, else as text."""
+    try:
+        return json.loads(content)
+    except ValueError:
+        return content.decode(errors="replace").strip()

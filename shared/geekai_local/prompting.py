@@ -9,10 +9,12 @@ from typing import Any
 from geekai_core.options import SearchConfig, Thinking
 from geekai_core.wire import ChatRequest
 from geekai_local.errors import AnswerError
-from geekai_local.weights import LocalModel
+from geekai_local.upstream import upstream_body
+from geekai_local.weights import LocalModel, Upstream
 
 FOLDED = 2
-"""How many search results go into the prompt: more would drown a small model."""
+"""How many search results go into a local model's prompt: more would drown a small one."""
+MOST_CHOICES = 16
 SEARCH_INSTRUCTION = "Answer the question using only the context, briefly."
 ROLES = {"system", "developer", "user", "assistant", "tool"}
 PASSED = ("temperature", "top_p", "top_k", "max_tokens", "stop", "seed", "frequency_penalty", "presence_penalty")
@@ -27,25 +29,41 @@ class Plan:
     forced: tuple[dict[str, Any], ...] = ()
     """The functions of which one must be called; none when the model is free."""
     show_thoughts: bool = True
+    choices: int = 1
+    """How often `body` is asked for an answer."""
+    top_logprobs: int = 0
+    """How many alternatives a token's log probability comes with."""
+    passed_on: bool = False
+    """Whether `body` is one request for a server that does the rest: tools, formats, several choices."""
 
 
-def make_plan(request: ChatRequest, model: LocalModel, results: Sequence[Mapping[str, str]] = ()) -> Plan:
+def make_plan(request: ChatRequest, model: LocalModel | Upstream, results: Sequence[Mapping[str, str]] = ()) -> Plan:
     """Decide how to answer `request`, with `results` of a search. Raises `AnswerError` and pydantic's errors."""
-    _refuse(request)
+    if not request.messages:
+        raise _bad_request("messages must not be empty")
+    thinking = Thinking.model_validate(dict(request.thinking or {}))
+    top, show_thoughts = request.top_logprobs or 0, thinking.include_thoughts is not False
+    if isinstance(model, Upstream):
+        body = upstream_body(request, model, results)
+        return Plan(body, show_thoughts=show_thoughts, top_logprobs=top, passed_on=True)
+    choices = _choices(request)
     messages = [_plain(message) for message in request.messages]
     if results:
         config = SearchConfig.model_validate(dict(request.search_config or {}))
         messages = _fold(messages, results, config.prompt or SEARCH_INSTRUCTION)
     asked = {name: value for name in PASSED if (value := getattr(request, name)) is not None}
     body = {**model.defaults, **asked, "messages": messages}
-    thinking = Thinking.model_validate(dict(request.thinking or {}))
+    if choices > 1 and request.temperature is None:
+        body.pop("temperature", None)  # else all would be the same
+    if request.logprobs:
+        body |= {"logprobs": True, "top_logprobs": max(1, top)}  # none without any alternative
     body = _thinking(body, thinking) if request.enable_thinking else _thoughtless(body)
     if form := _response_format(request):
         body["response_format"] = form
     forced = _forced(request)
     if request.tools and not forced and request.tool_choice != "none":
         body |= {"tools": request.tools, "parallel_tool_calls": bool(request.parallel_tool_calls)}
-    return Plan(body, forced, show_thoughts=thinking.include_thoughts is not False)
+    return Plan(body, forced, show_thoughts, choices, top)
 
 
 def choice_body(plan: Plan) -> dict[str, Any]:
@@ -85,20 +103,21 @@ def after_thought(body: dict[str, Any]) -> dict[str, Any]:
 
 def last_question(messages: Sequence[Mapping[str, Any]]) -> str:
     """The text of the last user message, which is what a search looks for."""
-    asked = [message for message in messages if message.get("role") == "user"]
-    return str(_plain(asked[-1])["content"]) if asked else ""
+    content = next((message.get("content") for message in reversed(messages) if message.get("role") == "user"), None)
+    parts = content if isinstance(content, list) else [{"text": content}]
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def _bad_request(words: str) -> AnswerError:
     return AnswerError(400, "invalid_request", words)
 
 
-def _refuse(request: ChatRequest) -> None:
-    if not request.messages:
-        raise _bad_request("messages must not be empty")
-    refused = [name for name in ("background", "logprobs") if getattr(request, name)]
-    if refused or (request.n or 1) != 1:
-        raise _bad_request(f"this endpoint does not know {refused[0] if refused else 'n above 1'}")
+def _choices(request: ChatRequest) -> int:
+    for name, value, most in (("n", request.n, MOST_CHOICES), ("top_logprobs", request.top_logprobs, 20)):
+        if value is not None and not 0 <= value <= most:
+            raise _bad_request(f"{name} must be at most {most}, and not negative")
+    return request.n or 1
 
 
 def _plain(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from geekai_core.options import SearchConfig
 from geekai_local.embedding import DIMENSIONS, NAME, Embedder
+from geekai_local.errors import AnswerError
 from geekai_local.prompting import part_text
 from geekai_local.search import SearchIndex
 
@@ -32,8 +33,12 @@ class EmbeddingsRequest(BaseModel):
 
     model: str
     input: _Parts
-    dimensions: int = Field(DIMENSIONS, ge=1, le=DIMENSIONS)
+    dimensions: int | None = Field(None, ge=1)
     intent: Literal["search_document", "search_query", "classification", "clustering", "image"] | None = None
+
+    def passed_on(self, model: str) -> dict[str, Any]:
+        """The body for `model` of an OpenAI-compatible server, which knows no intent."""
+        return {**self.model_dump(exclude_none=True, exclude={"intent"}), "model": model}
 
 
 class RerankRequest(BaseModel):
@@ -55,6 +60,8 @@ class WebSearchRequest(SearchConfig):
 
 async def embeddings(request: EmbeddingsRequest, embedder: Embedder) -> dict[str, Any]:
     """The vectors of the input, of length 1 however many dimensions are asked for. Raises `AnswerError`."""
+    if (request.dimensions or 0) > DIMENSIONS:
+        raise AnswerError(400, "invalid_request", f"dimensions: the local model has {DIMENSIONS}, not more")
     texts = [part if isinstance(part, str) else part_text(part) for part in request.input]
     vectors, tokens = await embedder.embed(texts, query=request.intent in _ASKING)
     vectors = vectors[:, : request.dimensions]

@@ -14,7 +14,7 @@ from geekai_local.app import BASE_PATH, create_app
 from geekai_local.engine import Engine
 from geekai_local.errors import StartError
 from geekai_local.search import CORPUS, SearchIndex, read_folder
-from geekai_local.weights import LocalModel, packaged_model
+from geekai_local.weights import LocalModel, Upstream, packaged_model
 
 HOST = "127.0.0.1"
 
@@ -34,9 +34,12 @@ def base_url(listener: socket.socket) -> str:
 
 @contextmanager
 def load(
-    listener: socket.socket, docs: Path, model: LocalModel, api_key: str | None = None
+    listener: socket.socket, docs: Path, model: LocalModel | Upstream, api_key: str | None = None
 ) -> Iterator[uvicorn.Server]:
-    """Index `docs`, load `model`, and hand over a server that is ready to run on `listener`. Raises `StartError`."""
+    """Index `docs`, load a local `model`, and hand over a server that is ready to run on `listener`.
+
+    Raises `StartError`.
+    """
     with listener, closing(SearchIndex(read_folder(docs))) as index, closing(Engine(model)) as engine:
         app = create_app(engine, index, api_key)
         # 0 seconds of grace: a stop ends the streams that are under way.
@@ -46,10 +49,12 @@ def load(
 
 
 @contextmanager
-def serve(docs: Path = CORPUS, *, model: LocalModel | None = None, api_key: str | None = None) -> Iterator[str]:
+def serve(
+    docs: Path = CORPUS, *, model: LocalModel | Upstream | None = None, api_key: str | None = None
+) -> Iterator[str]:
     """Run the endpoint on a thread and a free port until the block is left; yields its base URL.
 
-    Raises `StartError`.
+    `model`: the packaged one, unless another is given, or an upstream that has one. Raises `StartError`.
 
         with serve() as url:
             ...  # a client with base_url=url and any key

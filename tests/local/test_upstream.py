@@ -1,0 +1,445 @@
+"""The endpoint over another server: GeekAI's extras over what Ollama, vLLM and llama.cpp say, asked by our clients."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from geekai_core import APIStatusError, ServerError, StreamInterruptedError
+from geekai_core.models import facts
+from geekai_local.errors import StartError
+from geekai_local.replies import Cut, Hold, Reply, chunk, delta, error, json_reply, sse, tool_call
+from geekai_local.scripted import ScriptedServer
+from geekai_local.serving import serve
+from geekai_local.weights import Upstream
+from tests.local.conftest import connected
+
+KEY = "sk-upstream-5f2c9a71e0"
+QUESTION = "灰山天文台每周哪一天开放？"
+USAGE = {"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10, "completion_tokens_details": {"x": 1}}
+Over = Callable[..., Any]
+
+
+@pytest.fixture
+def upstream() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def over(upstream: ScriptedServer, mode: str) -> Iterator[Over]:
+    """Makes a client of an endpoint over `upstream`, with these settings of it."""
+    with ExitStack() as stack:
+
+        def make(url: str = upstream.base_url, **settings: Any) -> Any:
+            return stack.enter_context(connected(stack.enter_context(serve(model=Upstream(url, **settings))), mode))
+
+        yield make
+
+
+@contextmanager
+def streaming(client: Any, **fields: Any) -> Iterator[Any]:
+    with client.stream(**asked(**fields)) as stream:
+        yield stream
+
+
+def asked(question: Any = "你好", **fields: Any) -> dict[str, Any]:
+    return {"model": "qwen3:8b", "messages": [{"role": "user", "content": question}], **fields}
+
+
+def both(client: Any, upstream: ScriptedServer, reply: Reply, **fields: Any) -> list[Any]:
+    """The answers to the same, whole and streamed."""
+    upstream.play(reply, reply)
+    whole = client.chat(**asked(**fields))
+    with streaming(client, **fields) as stream:
+        assert list(stream)
+    return [whole, stream.answer]
+
+
+def test_an_answer_comes_back_whole_and_streamed(over: Over, upstream: ScriptedServer) -> None:
+    """Its words, its end and its usage, under the name that was asked for; nothing was billed."""
+    reply = sse(
+        delta("", extra={"role": "assistant"}), delta("极"), delta("客", finish_reason="stop"), chunk([], usage=USAGE)
+    )
+    for answer in both(over(), upstream, reply):
+        assert answer.message.content == "极客"
+        assert answer.message.role == "assistant"
+        assert answer.choices[0].finish_reason == "stop"
+        assert answer.model == "qwen3:8b"
+        assert answer.raw["usage"] == {**USAGE, "billed_units": 0}
+
+
+def test_the_request_goes_on_as_it_came(over: Over, upstream: ScriptedServer) -> None:
+    """What an OpenAI-compatible server knows, and what nobody here knows; GeekAI's own fields stay behind."""
+    tools = [{"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}}]
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"const": None}}}
+    passed: dict[str, Any] = {"tools": tools, "tool_choice": "required", "parallel_tool_calls": True, "n": 2}
+    passed |= {"response_format": form, "logprobs": True, "top_logprobs": 3, "stop": ["."], "temperature": 0.5}
+    picture = [{"type": "text", "text": "?"}, {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]
+    ours = {"sess_id": "1", "retries": 3, "json_mode": True}
+    client = over(key=KEY)
+    client.chat(**asked(picture, max_tokens=9, extra_body={"keep_alive": "5m", "min_p": None}, **passed, **ours))
+    (request,) = upstream.requests
+    assert request.json == {
+        **asked(picture, max_tokens=9, stream=True, stream_options={"include_usage": True}, keep_alive="5m"),
+        **passed,
+    }
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_one_model_can_stand_for_all_names(over: Over, upstream: ScriptedServer) -> None:
+    """`--upstream-model`; and without a key none is sent."""
+    assert over(model="llama3.2").chat(**asked()).model == "qwen3:8b"
+    assert upstream.requests[0].json["model"] == "llama3.2"
+    assert "authorization" not in upstream.requests[0].headers
+
+
+def test_json_mode_becomes_a_format(over: Over, upstream: ScriptedServer) -> None:
+    over().chat({**asked(), "json_mode": True})
+    assert upstream.requests[0].json["response_format"] == {"type": "json_object"}
+    assert "json_mode" not in upstream.requests[0].json
+
+
+def test_a_search_puts_numbered_passages_before_the_question(over: Over, upstream: ScriptedServer) -> None:
+    """A passage's number is that of its page among the citations, which the answer brings with the results."""
+    config = {"return_result": True, "count": 3}
+    answers = both(
+        over(),
+        upstream,
+        sse(delta("周六[1]。", finish_reason="stop")),
+        question=QUESTION,
+        enable_search=True,
+        search_config=config,
+    )
+    for answer, request in zip(answers, upstream.requests, strict=True):
+        (message,) = request.json["messages"]
+        assert answer.citations[0].endswith("/observatory.zh.md")
+        assert len(answer.search_results) == 3
+        for result in answer.search_results:
+            number = answer.citations.index(result["link"]) + 1
+            assert f"[{number}] {result['title']}: {result['content']}" in message["content"]
+        assert message["content"].endswith(f"Question: {QUESTION}")
+        assert not request.json.keys() & {"enable_search", "search_config"}
+        assert answer.billed_units == 1
+
+
+def test_a_search_keeps_the_parts_and_turns_of_a_conversation(over: Over, upstream: ScriptedServer) -> None:
+    """Only the last question changes, and its picture stays; the instruction can be one's own."""
+    picture = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    turns: list[Any] = [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": [{"type": "text", "text": "lighthouse steps?"}, picture]},
+        {"role": "assistant", "content": "…"},
+    ]
+    over().chat(model="m", messages=turns, enable_search=True, search_config={"prompt": "照此回答。", "count": 1})
+    system, question, answer = upstream.requests[0].json["messages"]
+    assert [system, answer] == [turns[0], turns[2]]
+    assert question["content"][1:] == turns[1]["content"]
+    assert question["content"][0]["text"].startswith("照此回答。\n\nContext:\n[1] ")
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_thoughts_come_through_under_either_name(over: Over, upstream: ScriptedServer, name: str) -> None:
+    """llama.cpp and vLLM say `reasoning_content`, Ollama and OpenRouter `reasoning`."""
+    reply = sse(delta(extra={name: "想"}), delta(extra={name: "想", "content": ""}), delta("好", finish_reason="stop"))
+    client = over()
+    for answer in both(client, upstream, reply, enable_thinking=True):
+        assert (answer.message.reasoning_content, answer.message.content) == ("想想", "好")
+    for answer in both(client, upstream, reply, enable_thinking=True, thinking={"include_thoughts": False}):
+        assert (answer.message.reasoning_content, answer.message.content) == (None, "好")
+
+
+def test_thinking_is_asked_for_in_the_words_of_each_server(over: Over, upstream: ScriptedServer) -> None:
+    """And in GeekAI's own; whoever names a template's argument is not overruled."""
+    client = over()
+    thinking = {"budget_tokens": 64, "reasoning_effort": "low"}
+    client.chat(**asked(enable_thinking=True, thinking=thinking))
+    client.chat({**asked(enable_thinking=False), "chat_template_kwargs": {"x": 1}})
+    client.chat(**asked())
+    first, second, third = (request.json for request in upstream.requests)
+    given = {"enable_thinking": True, "thinking": thinking, "thinking_budget_tokens": 64, "reasoning_effort": "low"}
+    assert first.items() >= {**given, "chat_template_kwargs": {"enable_thinking": True}}.items()
+    assert second["chat_template_kwargs"] == {"x": 1}
+    assert third.keys() == {"model", "messages", "stream", "stream_options"}
+
+
+def test_tool_calls_come_through_one_request_at_a_time(over: Over, upstream: ScriptedServer) -> None:
+    """A model that calls for ever is the caller's to stop: the endpoint itself never asks again."""
+    pieces = [
+        tool_call("now", '{"in": ', id="a", index=0),
+        tool_call("add", "{}", id="b", index=1),
+        tool_call(arguments='"京"}', index=0),
+    ]
+    reply = sse(*(delta(tool_calls=[piece]) for piece in pieces), delta(finish_reason="tool_calls"))
+    for answer in both(over(), upstream, reply):
+        assert answer.choices[0].finish_reason == "tool_calls"
+        calls = [(call.id, call.function.name, call.function.arguments) for call in answer.message.tool_calls]
+        assert calls == [("a", "now", '{"in": "京"}'), ("b", "add", "{}")]
+    assert len(upstream.requests) == 2
+
+
+def test_calls_that_are_all_counted_as_the_first_stay_apart(over: Over, upstream: ScriptedServer) -> None:
+    """As Ollama did: their ids tell. A server that gives no place at all is understood, too."""
+    same = [delta(tool_calls=[tool_call(name, {"x": 1}, id=name, index=0)]) for name in ("a", "b")]
+    none = [delta(tool_calls=[tool_call("c", {}, id="c")])]
+    upstream.play(*(sse(*calls, delta(finish_reason="tool_calls")) for calls in (same, none)))
+    client = over()
+    names = [[call.function.name for call in client.chat(**asked()).message.tool_calls] for _ in range(2)]
+    assert names == [["a", "b"], ["c"]]
+
+
+def test_several_choices_keep_their_words_apart_and_their_usage_together(over: Over, upstream: ScriptedServer) -> None:
+    """llama.cpp interleaves them and sends one usage for each: the prompt counts once, the answers all."""
+    logprobs = {
+        "content": [{"token": "b", "logprob": -1.5, "bytes": [98], "top_logprobs": [{"token": "c", "logprob": -2}]}]
+    }
+    reply = sse(
+        *(delta("b", index=1, logprobs=logprobs), delta("a", index=0), delta("B", index=1, finish_reason="stop")),
+        *(chunk([], usage=USAGE), delta("A", index=0, finish_reason="length"), chunk([], usage=USAGE)),
+    )
+    for answer in both(over(), upstream, reply, n=2, logprobs=True):
+        said = [(choice.index, choice.message.content, choice.finish_reason) for choice in answer.choices]
+        assert said == [(0, "aA", "length"), (1, "bB", "stop")]
+        assert [token.token for token in answer.choices[1].logprobs.content] == ["b"]
+        assert answer.choices[1].logprobs.content[0].top_logprobs == []
+        assert (answer.usage.prompt_tokens, answer.usage.completion_tokens, answer.usage.total_tokens) == (7, 6, 13)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "usage"),
+    [
+        (
+            [delta("a", usage=USAGE), delta("b", finish_reason="stop", usage={**USAGE, "completion_tokens": 4})],
+            (7, 4, 11),
+        ),
+        ([delta("a", finish_reason="stop", usage=USAGE)], (7, 3, 10)),
+        ([delta("a", finish_reason="stop"), chunk([], usage=None)], (None, None, None)),
+    ],
+)
+def test_usage_is_counted_however_it_comes(over: Over, upstream: ScriptedServer, chunks: list[Any], usage: Any) -> None:
+    """Growing with each chunk, with the last one, or not at all, which is not the same as none."""
+    for answer in both(over(), upstream, sse(*chunks)):
+        found = answer.usage
+        assert (found.prompt_tokens, found.completion_tokens, found.total_tokens) == usage
+        assert found.billed_units == 0
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "words", "code"),
+    [
+        (error(404, "没有这个模型", type="not_found_error", code=404), 404, "没有这个模型", "invalid_request"),
+        (error(400, "too long", code="context_length_exceeded"), 400, "too long", "context_length_exceeded"),
+        (
+            error(400, "too long", type="exceed_context_size_error", code=400),
+            400,
+            "too long",
+            "context_length_exceeded",
+        ),
+        (error(401, f"bad key {KEY}"), 401, "bad key ***", "invalid_request"),
+        (error(429, "slow down", shape="message"), 429, "slow down", "invalid_request"),
+        (json_reply({"error": "model 'x' not found"}, 404), 404, "model 'x' not found", "invalid_request"),
+        (json_reply({"detail": "Not Found"}, 404), 404, "Not Found", "invalid_request"),
+        (Reply(502, body="<h1>坏网关</h1>".encode()), 502, "<h1>坏网关</h1>", "model_error"),
+        (Reply(500), 500, "an empty answer", "model_error"),
+        (Reply(302, {"location": "/elsewhere"}), 502, "an empty answer", "invalid_request"),
+        (Reply(200, body=b"<html>Welcome</html>"), 502, "broke off", "model_error"),
+        (sse({"error": {"message": "显存不足"}}), 500, "显存不足", "model_error"),
+    ],
+)
+def test_an_error_of_the_upstream_keeps_its_words(
+    over: Over, upstream: ScriptedServer, reply: Reply, status: int, words: str, code: str
+) -> None:
+    """Whole or streamed it is the same status, before the first byte; the upstream is named, its key is not."""
+    client = over(key=KEY)
+    for call in (lambda: client.chat(**asked()), lambda: streaming(client).__enter__()):
+        upstream.play(reply)
+        with pytest.raises(APIStatusError, match="127") as caught:
+            call()
+        assert caught.value.status_code == status
+        assert caught.value.code == code
+        assert words in str(caught.value)
+        assert KEY not in str(caught.value)
+
+
+def test_an_unreachable_upstream_is_a_503_in_plain_words(over: Over, upstream: ScriptedServer) -> None:
+    """It says which address did not answer."""
+    url = f"http://127.0.0.1:{free_port()}/v1"
+    client = over(url)
+    for call in (lambda: client.chat(**asked()), lambda: client.models(), lambda: streaming(client).__enter__()):
+        with pytest.raises(ServerError, match="cannot be reached") as caught:
+            call()
+        assert caught.value.status_code == 503
+        assert url in str(caught.value)
+
+
+def free_port() -> int:
+    with ScriptedServer() as server:
+        return server.port
+
+
+@pytest.mark.parametrize("tail", [[], [Cut()], [Cut(reset=False)], [{"error": {"message": "显存不足"}}]])
+def test_a_stream_that_breaks_off_is_an_error(over: Over, upstream: ScriptedServer, tail: list[Any]) -> None:
+    """Whole, it is a status that may be asked again; streamed, what had arrived was told."""
+    client = over()
+    upstream.play(*[sse(delta("开"), *tail, done=False)] * 2)
+    with pytest.raises(ServerError):
+        client.chat(**asked())
+    with streaming(client) as stream:
+        with pytest.raises((StreamInterruptedError, APIStatusError)):
+            list(stream)
+        assert stream.answer.message.content == "开"
+
+
+def test_an_upstream_that_promises_to_keep_alive_and_does_not_is_no_trouble(
+    over: Over, upstream: ScriptedServer
+) -> None:
+    """llama.cpp closes the socket after the last chunk of each stream; sixty answers follow each other."""
+    upstream.default = lambda request: lying()
+    client = over()
+    for _ in range(30):
+        assert client.chat(**asked()).message.content == "ok"
+        with streaming(client) as stream:
+            assert [each.content for each in stream if each.content] == ["ok"]
+    assert len(upstream.requests) == 60
+
+
+def lying() -> Reply:
+    reply = sse(delta("ok", finish_reason="stop"))
+    reply.connection = "lie"
+    return reply
+
+
+def test_odd_framing_is_read_as_well(over: Over, upstream: ScriptedServer) -> None:
+    """Comments, CRLF, no blank after the colon, cuts within a character, U+2028 within a string."""
+    upstream.play(
+        sse(
+            b": ping\r\n\r\n",
+            delta("极\u2028客"),
+            delta(finish_reason="stop"),
+            newline="\r\n\r\n",
+            prefix="data:",
+            split=1,
+        )
+    )
+    assert over().chat(**asked()).message.content == "极\u2028客"
+
+
+def test_leaving_ends_the_generation_upstream(over: Over, upstream: ScriptedServer) -> None:
+    """The connection to it closes as soon as the caller's does."""
+    upstream.play(sse(delta("a"), *[delta("b")] * 3, Hold()))
+    with streaming(over()) as stream:
+        next(iter(stream))
+    assert upstream.wait_for(lambda server: server.requests[0].client_left.is_set())
+
+
+def test_the_models_of_the_upstream_are_listed_in_geekais_shape(over: Over, upstream: ScriptedServer) -> None:
+    """What it tells, and null for the rest; the local embedding model comes last; pages are ours."""
+    listed = [{"id": f"m{n}", "object": "model", "created": 5, "owned_by": "库"} for n in range(30)]
+    upstream.default = lambda request: json_reply(
+        {"object": "list", "data": [{**listed[0], "max_model_len": 4000}, *listed[1:]]}
+    )
+    client = over(key=KEY)
+    models = client.models()
+    assert [model.id for model in models] == [f"m{n}" for n in range(30)] + ["multilingual-e5-small"]
+    assert facts(models[0]).context_window == 4000
+    assert (models[1].created, models[1].owned_by, models[1].context_window, models[1].capabilities) == (
+        5,
+        "库",
+        None,
+        None,
+    )
+    assert {(request.method, request.route) for request in upstream.requests} == {("GET", "/models")}
+    assert upstream.requests[0].headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_embeddings_come_from_the_upstream_only_when_asked_for(over: Over, upstream: ScriptedServer) -> None:
+    """Then its model is named, GeekAI's intent stays behind, and its errors keep their words."""
+    vectors = {"object": "list", "data": [{"index": 0, "embedding": [0.6, 0.8]}], "usage": {"prompt_tokens": 2}}
+    upstream.play(json_reply(vectors), error(400, "太长"), json_reply({"data": None}), path="/embeddings")
+    client = over(embedding_model="bge-m3")
+    assert client.embed("你好", model="x", intent="search_query", dimensions=1024).data[0].embedding == [0.6, 0.8]
+    assert upstream.requests[0].json == {"model": "bge-m3", "input": ["你好"], "dimensions": 1024}
+    for words in ("太长", "None"):
+        with pytest.raises(APIStatusError, match=words):
+            client.embed("你好", model="x")
+    assert len(upstream.requests) == 3
+
+
+@pytest.mark.local_model
+def test_the_local_model_embeds_beside_an_upstream(over: Over, upstream: ScriptedServer) -> None:
+    client = over()
+    assert len(client.embed("你好", model="x").data[0].embedding) == 384
+    assert client.rerank("a", ["b"], model="x").model == "multilingual-e5-small"
+    assert client.web_search("lighthouse").results
+    assert upstream.requests == []
+
+
+@pytest.mark.local_model
+def test_one_endpoint_can_stand_over_another(over: Over, base_url: str) -> None:
+    """A real model behind two of them: thoughts, a schema, logprobs and choices pass through both."""
+    client = over(base_url, key="any-key")
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"const": "the same"}}}
+    whole = client.chat(**asked("Hi", response_format=form, n=2, logprobs=True))
+    assert [choice.message.content for choice in whole.choices] == ['"the same"'] * 2
+    assert "".join(token.token for token in whole.choices[1].logprobs.content) == '"the same"'
+    thoughtful = client.chat(**asked("Why is the sky blue?", enable_thinking=True, max_tokens=40))
+    assert thoughtful.message.reasoning_content
+    assert thoughtful.message.content
+    assert [model.id for model in client.models()] == ["SmolLM2-135M-Instruct.Q4_1", "multilingual-e5-small"]
+
+
+def test_the_command_runs_over_an_upstream_without_weights(upstream: ScriptedServer) -> None:
+    """Neither llama.cpp nor its weights are touched; the key comes from the environment and is shown nowhere."""
+    command = [
+        sys.executable,
+        "-m",
+        "geekai_local",
+        "--port",
+        "0",
+        "--upstream",
+        upstream.base_url,
+        "--upstream-model",
+        "m",
+    ]
+    hidden = "import sys; sys.modules['xllamacpp'] = None; sys.argv = sys.argv[1:]; from geekai_local.__main__ import main; main()"
+    env = {**os.environ, "GEEKAI_UPSTREAM_KEY": f"{KEY}\n"}
+    with subprocess.Popen(
+        [*command[:1], "-c", hidden, *command[2:]], stdout=subprocess.PIPE, text=True, env=env
+    ) as process:
+        try:
+            assert process.stdout
+            line = process.stdout.readline()
+            assert line.endswith(f"/api/v1 with the upstream {upstream.base_url}\n")
+            with connected(line.split()[3], "sync") as client:
+                assert client.chat(**asked()).message.content
+        finally:
+            process.kill()
+    (request,) = upstream.requests
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+    assert request.json["model"] == "m"
+
+
+@pytest.mark.parametrize(
+    "url", ["127.0.0.1:11434", "ftp://x", "http://", "http://[bad", "http://x:port", "http://x:999999", ""]
+)
+def test_what_is_no_url_keeps_it_from_starting(url: str) -> None:
+    with pytest.raises(StartError, match=r"upstream"), serve(model=Upstream(url)):
+        pass
+
+
+@pytest.mark.parametrize("key", ["钥匙", "a\nb"])
+def test_what_is_no_key_is_refused_and_not_shown(key: str) -> None:
+    with pytest.raises(StartError, match="upstream") as caught:
+        Upstream("http://x/v1", key)
+    assert key not in str(caught.value)
+    assert KEY not in repr(Upstream("http://x/v1", KEY))
+
+
+def test_a_password_in_the_url_is_not_shown() -> None:
+    assert Upstream("http://me:secret@host/v1").name == "the upstream http://host/v1"
