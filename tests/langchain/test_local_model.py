@@ -9,12 +9,21 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 import pytest
+from langchain_core.documents import Document
 from langchain_core.language_models import BaseChatModel
+from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from pydantic import BaseModel
 
 from geekai_local.serving import serve
-from langchain_geekai import ChatGeekAI
+from langchain_geekai import (
+    ChatGeekAI,
+    GeekAIEmbeddings,
+    GeekAIRerank,
+    GeekAISearchRetriever,
+    GeekAISearchTool,
+    collect,
+)
 
 pytestmark = [
     pytest.mark.local_model,
@@ -90,3 +99,53 @@ def test_search_cites_the_documents(base_url: str) -> None:
         assert answer.additional_kwargs["citations"][0].endswith("/lighthouse.md")
         assert answer.response_metadata["billed_units"] == 1
         assert [block["type"] for block in answer.content_blocks][:2] == ["server_tool_call", "server_tool_result"]
+
+
+TEXTS = ["The lighthouse was built in 1887.", "Tea is grown on the southern slope.", "轮渡每天早上九点开船。"]
+QUESTIONS = {"Which crop do farmers plant on the hills?": TEXTS[1], "渡船什么时候出发？": TEXTS[2]}
+"""What is asked in other words than the text's."""
+
+
+@pytest.mark.parametrize("side", ["sync", "async"])
+async def test_embeddings_and_reranker_find_by_meaning(base_url: str, side: str) -> None:
+    known: dict[str, Any] = {"model": "local", "api_key": "any", "base_url": base_url}
+    embeddings = GeekAIEmbeddings(
+        document_intent="search_document", query_intent="search_query", dimensions=256, **known
+    )
+    reranker = GeekAIRerank(top_n=1, **known)
+    store = InMemoryVectorStore(embeddings)
+    documents = [Document(text) for text in TEXTS]
+    with collect() as collected:
+        await store.aadd_documents(documents) if side == "async" else store.add_documents(documents)
+        for question, text in QUESTIONS.items():
+            if side == "async":
+                (found,) = await store.asimilarity_search(question, k=1)
+                (best,) = await reranker.acompress_documents(documents, question)
+            else:
+                (found,) = store.similarity_search(question, k=1)
+                (best,) = reranker.compress_documents(documents, question)
+            assert found.page_content == best.page_content == text
+    assert collected.usage["total_tokens"] > collected.usage["prompt_tokens"] > 0
+    embeddings.close()
+    reranker.close()
+    await embeddings.aclose()
+    await reranker.aclose()
+
+
+@pytest.mark.parametrize("side", ["sync", "async"])
+async def test_the_search_finds_the_documents(base_url: str, side: str) -> None:
+    known: dict[str, Any] = {"count": 2, "api_key": "any", "base_url": base_url}
+    retriever, tool = GeekAISearchRetriever(**known), GeekAISearchTool(**known)
+    asked = "When was the lighthouse built?"
+    if side == "async":
+        first, second = await retriever.ainvoke(asked)
+        told = await tool.ainvoke({"query": asked})
+    else:
+        first, second = retriever.invoke(asked)
+        told = tool.invoke({"query": asked})
+    assert first.metadata["url"].endswith("/lighthouse.md")
+    assert (first.metadata["number"], second.metadata["number"]) == (1, 2)
+    assert told.startswith(f"[1] {first.metadata['title']}\n{first.metadata['url']}\n{first.page_content[:20]}")
+    for one in (retriever, tool):
+        one.close()
+        await one.aclose()

@@ -1,7 +1,9 @@
 """Embeddings, reranker, retriever and tool as objects: copied, pickled, shown, named, and late to be imported."""
 
 import copy
+import inspect
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -84,3 +86,16 @@ for first in langchain_geekai.__all__:
         assert not inspect.ismodule(getattr(package, name)), (first, name)
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_the_examples_of_the_docstring_run(server: ScriptedServer, cls: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEEKAI_API_KEY", KEY)
+    monkeypatch.setenv("GEEKAI_BASE_URL", server.base_url)
+    (block,) = re.findall(r"```python\n(.*?)```", inspect.cleandoc(cls.__doc__ or ""), re.DOTALL)
+    space: dict[str, Any] = {"__name__": "example"}
+    exec(block, space)
+    made = [one for one in space.values() if isinstance(one, cls)]
+    for one in made:
+        one.close()
+    assert made or "agent" in space
