@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +17,8 @@ from langchain_geekai._collecting import gather
 from langchain_geekai._connection import GeekAIConnection
 from langchain_geekai._errors import langchain_errors
 
+logger = logging.getLogger("langchain_geekai")
+
 
 class Batched(GeekAIConnection):
     """The fields of an object that sends many inputs in several requests."""
@@ -29,10 +31,8 @@ class Batched(GeekAIConnection):
     """At most this many requests at a time, of asynchronous calls; synchronous ones send one after another."""
     on_error: OnError = "raise"
     """Where some inputs fail: "raise" a `PartialBatchError` at the end, which names them and carries the results of the
-    others, or "return" what there is, with a warning that names them."""
-    show_progress: bool = Field(
-        default=False, validation_alias=AliasChoices("show_progress", "show_progress_bar"), exclude=True
-    )
+    others, or "return" what there is, and log a warning that names them."""
+    show_progress: bool = Field(default=False, validation_alias=AliasChoices("show_progress", "show_progress_bar"))
     """Show a progress bar; needs tqdm."""
 
     @contextmanager
@@ -42,12 +42,12 @@ class Batched(GeekAIConnection):
             yield {"on_error": self.on_error, "on_progress": on_progress}
 
     def _heard(self, answer: BatchAnswer, model: str, inputs: int) -> None:
-        """Count an answer, and warn of the inputs that have no result."""
+        """Count an answer, and tell of the inputs that have no result."""
         if inputs:
             gather({"model": model, **answer.model_dump(include={"model", "usage"}, exclude_none=True)})
         if answer.failed:
             done = dict.fromkeys(set(range(inputs)) - set(answer.failed))
-            warnings.warn(str(partial_batch(answer.failed, done)), stacklevel=4)
+            logger.warning("%s", partial_batch(answer.failed, done))
 
 
 @contextmanager
