@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import EllipsisType
 from typing import Any, Literal, TypeAlias
 
 BASE_PATH = "/api/v1"
 HEAD = {"id": "chatcmpl-1", "created": 1751500800, "model": "geekai-test"}
+CJK = r"\u3040-\u30ff\u3400-\u9fff\uff00-\uffef"
+TOKEN = re.compile(rf"\s*(?:[{CJK}]|[^\s{CJK}]+)|\s+$")
+"""What a stream brings at a time: a word with the blanks ahead of it, or a Chinese character."""
 Json: TypeAlias = dict[str, Any]
 Headers: TypeAlias = Mapping[str, str] | None
 Maybe: TypeAlias = EllipsisType | None  # of a builder's field: left out, or null
@@ -203,3 +207,74 @@ def completion(
         finish_reason = "tool_calls" if said.get("tool_calls") else "stop"
     choice = {"index": 0, "finish_reason": finish_reason, "message": {"role": "assistant", **said}}
     return {**HEAD, "object": "chat.completion", "choices": [choice], "usage": usage(), **top}
+
+
+def answer(
+    text: str | None = None,
+    *,
+    reasoning: str | None = None,
+    tool_calls: Sequence[Json] = (),
+    citations: Sequence[str] = (),
+    search_results: Sequence[Json] = (),
+    **top: Any,
+) -> Responder:
+    """A chat answer in one line, to be played: it comes whole or as a stream, whichever the request asks for.
+
+    `tool_calls` are made by `tool_call(name, arguments)` and get ids of their own. `top` joins the answer, such as
+    `usage=usage(12, 5, billed_units=1)`.
+    """
+    calls = [{"id": f"call_{number}", "type": "function", **call} for number, call in enumerate(tool_calls, 1)]
+    top |= {"citations": [*citations]} if citations else {}
+    top |= {"search_results": [*search_results]} if search_results else {}
+    whole = completion(text, reasoning_content=reasoning or ..., tool_calls=calls or ..., **top)
+    return lambda request: told(whole, request)
+
+
+def told(whole: Json, request: Request) -> Reply:
+    """A whole answer as the request wants it: as it is, or word by word, with usage last where that is asked for."""
+    body = request.json
+    whole = {**whole, "model": body["model"]}
+    return sse(*_pieces(whole, body.get("stream_options") or {})) if body.get("stream") else json_reply(whole)
+
+
+def _pieces(whole: Json, options: Json) -> Iterator[Json]:
+    head = {"id": whole["id"], "model": whole["model"]}
+    (choice,) = whole["choices"]
+    yield delta(None, extra={"role": "assistant"}, **head)
+    for name in ("reasoning_content", "content"):
+        for piece in TOKEN.findall(choice["message"].get(name) or ""):
+            yield delta(extra={name: piece}, **head)
+    for index, call in enumerate(choice["message"].get("tool_calls") or ()):
+        arguments = call["function"].get("arguments") or "{}"
+        yield delta(tool_calls=[tool_call(call["function"]["name"], "", id=call["id"], index=index)], **head)
+        for at in range(0, len(arguments), 7):
+            yield delta(tool_calls=[tool_call(arguments=arguments[at : at + 7], index=index)], **head)
+    told_last = whole.keys() - {*HEAD, "object", "choices", "usage"}
+    yield delta(finish_reason=choice["finish_reason"], **{name: whole[name] for name in told_last}, **head)
+    if options.get("include_usage"):
+        yield chunk([], usage=whole["usage"], **head)
+
+
+def vectors(*rows: Sequence[float], tokens: int = 8, **top: Any) -> Reply:
+    """The answer of `/embeddings`: one vector for each input, in their order."""
+    data = [{"index": at, "embedding": [*row]} for at, row in enumerate(rows)]
+    return json_reply({"data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}, **top})
+
+
+def ranking(*scores: float, query_tokens: int = 4, documents_tokens: int = 8) -> Responder:
+    """The answer of `/rerank`: one score for each of the request's documents, in their order. The best come first."""
+    counts = {"query_tokens": query_tokens, "documents_tokens": documents_tokens}
+    counts |= {"total_tokens": query_tokens + documents_tokens}
+
+    def rank(request: Request) -> Reply:
+        body = request.json
+        best = sorted(range(len(scores)), key=lambda at: -scores[at])[: body.get("top_n")]
+        results = [{"index": at, "relevance_score": scores[at], "document": body["documents"][at]} for at in best]
+        return json_reply({"model": body["model"], "results": results, "usage": counts})
+
+    return rank
+
+
+def pages(*results: Mapping[str, Any]) -> Reply:
+    """The answer of `/web_search`: results such as `{"title": …, "link": …, "content": …}`."""
+    return json_reply({"id": "search-1", "created": HEAD["created"], "results": results})

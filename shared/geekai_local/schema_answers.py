@@ -17,22 +17,19 @@ import itertools
 import json
 import re
 import zlib
-from collections.abc import Iterator
 
 from geekai_local import replies
-from geekai_local.replies import Json, Reply, Request, delta, dumps, error, tool_call
+from geekai_local.replies import CJK, TOKEN, Json, Reply, Request, dumps, error, tool_call
 from geekai_local.schema_retrieval import RETRIEVAL, SOURCES, found_pages
 from geekai_local.schema_samples import quoted, sample
 
-CJK = r"\u3040-\u30ff\u3400-\u9fff\uff00-\uffef"
-TOKEN = re.compile(rf"\s*(?:[{CJK}]|[^\s{CJK}]+)|\s+$")
 WORD = re.compile(rf"[{CJK}]|[a-z]{{4,}}")
 
 
 def answer_from_schemas(request: Request) -> Reply:
     """Answer a request from what it asks for; an unknown path is a 404, a request that makes no sense a 400."""
     if request.route in RETRIEVAL:
-        return RETRIEVAL[request.route](request.json)
+        return RETRIEVAL[request.route](request)
     if request.route != "/chat/completions":
         return error(404, f"no such path: {request.route}")
     body = request.json
@@ -40,8 +37,7 @@ def answer_from_schemas(request: Request) -> Reply:
         return error(400, "model and messages are required")
     if isinstance(body.get("tool_choice"), dict) and not _usable_tools(body):
         return error(400, f"tool_choice names no tool: {dumps(body['tool_choice'])}")
-    answer = {**_answer(body), "id": f"chatcmpl-{zlib.crc32(request.body):08x}", "model": body["model"]}
-    return replies.sse(*_chunks(answer, body)) if body.get("stream") else replies.json_reply(answer)
+    return replies.told({**_answer(body), "id": f"chatcmpl-{zlib.crc32(request.body):08x}"}, request)
 
 
 def _answer(body: Json) -> Json:
@@ -63,25 +59,6 @@ def _answer(body: Json) -> Json:
     counts = replies.usage(read, written + thought, int(searched), completion={"reasoning_tokens": thought})
     extra = {name: value for name, value in given.items() if value}
     return replies.completion(content, finish_reason=finish, extra=extra, usage=counts, **top)
-
-
-def _chunks(answer: Json, body: Json) -> Iterator[Json]:
-    """The answer as a stream."""
-    head = {"id": answer["id"], "model": answer["model"]}
-    (choice,) = answer["choices"]
-    yield delta(None, extra={"role": "assistant"}, **head)
-    for name in ("reasoning_content", "content"):
-        for piece in TOKEN.findall(choice["message"].get(name) or ""):
-            yield delta(extra={name: piece}, **head)
-    for index, call in enumerate(choice["message"].get("tool_calls", [])):
-        arguments = call["function"]["arguments"]
-        yield delta(tool_calls=[tool_call(call["function"]["name"], "", id=call["id"], index=index)], **head)
-        for at in range(0, len(arguments), 7):
-            yield delta(tool_calls=[tool_call(arguments=arguments[at : at + 7], index=index)], **head)
-    found = {name: answer[name] for name in ("citations", "search_results") if name in answer}
-    yield delta(finish_reason=choice["finish_reason"], **found, **head)
-    if (body.get("stream_options") or {}).get("include_usage"):
-        yield replies.chunk([], usage=answer["usage"], **head)
 
 
 def _text(message: Json) -> str:

@@ -5,46 +5,38 @@ from __future__ import annotations
 import math
 import re
 import zlib
-from collections.abc import Callable
 
-from geekai_local.replies import Json, Reply, dumps, error, json_reply
+from geekai_local.replies import Json, Reply, Request, Responder, dumps, error, pages, ranking, vectors
 
 SOURCES = ["https://example.com/tea", "https://example.com/lighthouse"]
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
 
 
-def _embeddings(body: Json) -> Reply:
-    inputs = body.get("input")
-    if not body.get("model") or not inputs:
+def _embeddings(request: Request) -> Reply:
+    body = request.json
+    given, model = body.get("input"), body.get("model")
+    if not model or not given:
         return error(400, "model and input are required")
-    texts = [
-        part if isinstance(part, str) else dumps(part) for part in ([inputs] if isinstance(inputs, str) else inputs)
-    ]
-    data = [{"index": at, "embedding": _vector(text, body.get("dimensions") or 64)} for at, text in enumerate(texts)]
-    tokens = sum(map(_count, texts))
-    return json_reply(
-        {"model": body["model"], "data": data, "usage": {"prompt_tokens": tokens, "total_tokens": tokens}}
-    )
+    texts = [part if isinstance(part, str) else dumps(part) for part in ([given] if isinstance(given, str) else given)]
+    rows = [_vector(text, body.get("dimensions") or 64) for text in texts]
+    return vectors(*rows, tokens=sum(map(_count, texts)), model=model)
 
 
-def _rerank(body: Json) -> Reply:
-    documents = body.get("documents")
-    if not body.get("model") or not body.get("query") or not documents:
+def _rerank(request: Request) -> Reply:
+    body = request.json
+    query, documents = body.get("query"), body.get("documents")
+    if not body.get("model") or not query or not documents:
         return error(400, "model, query and documents are required")
-    asked = _vector(body["query"])
-    scores = [sum(map(float.__mul__, asked, _vector(text))) for text in documents]
-    best = sorted(range(len(scores)), key=lambda at: -scores[at])[: body.get("top_n")]
-    results = [{"index": at, "relevance_score": scores[at], "document": documents[at]} for at in best]
-    read, query = sum(map(_count, documents)), _count(body["query"])
-    usage = {"total_tokens": read + query, "query_tokens": query, "documents_tokens": read}
-    return json_reply({"model": body["model"], "results": results, "usage": usage})
+    scores = [sum(map(float.__mul__, _vector(query), _vector(text))) for text in documents]
+    read = sum(map(_count, documents))
+    return ranking(*scores, query_tokens=_count(query), documents_tokens=read)(request)
 
 
-def _web_search(body: Json) -> Reply:
+def _web_search(request: Request) -> Reply:
+    body = request.json
     if not body.get("model") or not body.get("prompt"):
         return error(400, "model and prompt are required")
-    pages = found_pages(body["prompt"], body.get("count") or 10)
-    return json_reply({"id": "search-1", "created": 1751500800, "results": pages})
+    return pages(*found_pages(body["prompt"], body.get("count") or 10))
 
 
 def found_pages(question: str, count: int) -> list[Json]:
@@ -67,7 +59,7 @@ def _count(text: str) -> int:
     return len(WORD.findall(text))
 
 
-RETRIEVAL: dict[str, Callable[[Json], Reply]] = {
+RETRIEVAL: dict[str, Responder] = {
     "/embeddings": _embeddings,
     "/rerank": _rerank,
     "/web_search": _web_search,

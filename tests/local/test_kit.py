@@ -1,0 +1,128 @@
+"""The test kit: its page's tests run under pytest as a user's would, and one described answer comes both ways."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from geekai_local.replies import answer, pages, ranking, tool_call, usage, vectors
+from geekai_local.scripted import ScriptedServer
+from tests.local.conftest import connected
+
+PAGE = Path(__file__).parents[2] / "docs/testing.md"
+FAILING = """
+def test_a_script_that_fails_is_told(geekai_server):
+    geekai_server.play(lambda request: 1 / 0)
+    try:
+        ask("When?")
+    except Exception:
+        pass
+
+
+def test_each_test_has_a_server_and_an_environment_of_its_own(geekai_server):
+    import os
+
+    assert geekai_server.requests == []
+    assert os.environ["GEEKAI_BASE_URL"] == geekai_server.base_url
+    assert "GEEKAI_PROXY" not in os.environ
+    assert ask("When?")[0]
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as running:
+        yield running
+
+
+@pytest.fixture
+def client(server: ScriptedServer, mode: str) -> Iterator[Any]:
+    with connected(server.base_url, mode) as made:
+        yield made
+
+
+def run_tests(folder: Path, code: str) -> str:
+    """What pytest says of `code`, in a run of its own, on a machine with a key and a proxy of its own."""
+    (folder / "test_app.py").write_text(code, encoding="utf-8")
+    dead = "http://127.0.0.1:9"
+    env = {**os.environ, "GEEKAI_API_KEY": "sk-real", "GEEKAI_PROXY": dead, "HTTP_PROXY": dead, "http_proxy": dead}
+    known = entry_points(group="pytest11", name="geekai")
+    plugin = [] if known else ["-p", "geekai_local.pytest_plugin"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugin, "."]
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
+    return done.stdout + done.stderr
+
+
+def test_the_tests_of_the_page_pass_as_a_user_runs_them(tmp_path: Path) -> None:
+    """All that the page defines, in one file; what it runs for its readers is left out."""
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    code = "\n".join(block for block in blocks if "def " in block)
+    assert code.count("\ndef test_") == 5
+    assert "5 passed" in run_tests(tmp_path, code)
+
+
+def test_a_failing_script_fails_its_test_and_the_environment_comes_back(tmp_path: Path) -> None:
+    """An exception in a responder is never lost, though the app swallowed what it led to."""
+    app = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[0]
+    report = run_tests(tmp_path, app + FAILING)
+    assert "2 passed, 1 error" in report
+    assert "ZeroDivisionError" in report
+
+
+def test_the_plugin_is_cheap_to_import() -> None:
+    """It is loaded with every run of pytest, wherever geekai is installed."""
+    code = "import sys, pytest; before = set(sys.modules); import geekai_local.pytest_plugin; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"geekai_local", "geekai_local.pytest_plugin"}
+
+
+def test_a_described_answer_is_the_same_whole_and_streamed(client: Any, server: ScriptedServer) -> None:
+    """Text in two scripts, thoughts, calls with ids, sources, usage and whatever else is told."""
+    found = [{"title": "港", "link": "https://harbour.example", "content": "九点。"}]
+    described = answer(
+        "九点 sharp[1]。", reasoning="Hm, 想。", search_results=found, citations=["https://harbour.example"],
+        tool_calls=[tool_call("now", {"city": "北京"}), tool_call("stop")], usage=usage(9, 4, 2), status="succeed",
+    )  # fmt: skip
+    server.play(described, described)
+    fields: Any = {"model": "glm-4.6", "messages": [{"role": "user", "content": "?"}]}
+    whole = client.chat(**fields)
+    with client.stream(**fields) as stream:
+        assert len([delta for delta in stream if delta.content]) == 3
+    for got in (whole, stream.answer):
+        assert (got.message.content, got.message.reasoning_content) == ("九点 sharp[1]。", "Hm, 想。")
+        assert [(call.id, call.function.name) for call in got.message.tool_calls] == [
+            ("call_1", "now"),
+            ("call_2", "stop"),
+        ]
+        assert got.message.tool_calls[0].function.arguments == '{"city": "北京"}'
+        assert (got.citations, got.search_results) == (["https://harbour.example"], found)
+        assert (got.billed_units, got.usage.total_tokens, got.model, got.status) == (2, 13, "glm-4.6", "succeed")
+        assert got.choices[0].finish_reason == "tool_calls"
+
+
+def test_an_answer_of_words_alone_tells_nothing_else(client: Any, server: ScriptedServer) -> None:
+    server.play(answer("Yes."))
+    got = client.chat(model="m", messages=[{"role": "user", "content": "?"}])
+    assert got.raw["choices"][0]["message"] == {"role": "assistant", "content": "Yes."}
+    assert not got.raw.keys() & {"citations", "search_results"}
+
+
+def test_vectors_scores_and_pages_have_their_lines(client: Any, server: ScriptedServer) -> None:
+    """Whatever the order of the calls, each path takes its own."""
+    server.play(pages({"title": "茶", "link": "https://tea.example"}), path="/web_search")
+    server.play(ranking(0.1, 0.9, 0.5), path="/rerank")
+    server.play(vectors([1.0, 0.0], tokens=3), path="/embeddings")
+    embedded = client.embed("茶", model="m")
+    assert (embedded.data[0].embedding, embedded.usage.total_tokens) == ([1.0, 0.0], 3)
+    ranked = client.rerank("茶", ["a", "b", "c"], model="m", top_n=2)
+    assert [(one.index, one.relevance_score, one.document) for one in ranked.results] == [(1, 0.9, "b"), (2, 0.5, "c")]
+    (page,) = client.web_search("茶").results
+    assert (page.title, page.link) == ("茶", "https://tea.example")
