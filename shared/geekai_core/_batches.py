@@ -6,14 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
 from geekai_core.collected import sum_into
-from geekai_core.errors import (
-    BadRequestError,
-    ConfigurationError,
-    GeekAIError,
-    InvalidResponseError,
-    RequestTooLargeError,
-    partial_batch,
-)
+from geekai_core.errors import OF_ITS_INPUT, ConfigurationError, GeekAIError, partial_batch
 from geekai_core.wire import EmbeddingList, RerankList
 
 if TYPE_CHECKING:
@@ -36,10 +29,6 @@ class BatchOptions(NamedTuple):
     batch_size: int | None = None
     on_error: OnError = "raise"
     on_progress: Callable[[int, int], None] | None = None
-
-
-_OF_ITS_INPUT = (BadRequestError, RequestTooLargeError, InvalidResponseError)
-"""What may go wrong with one part and not with the others."""
 
 
 class Batch(Generic[L]):
@@ -77,7 +66,7 @@ class Batch(Generic[L]):
     def parts(self) -> Iterator[tuple[int, Operation[L]]]:
         """What to send. Ends early after a failure that the other parts would meet, too."""
         for start, inputs in self._inputs.items() if self._total else ():
-            if all(isinstance(error, _OF_ITS_INPUT) for error in self._errors.values()):
+            if all(isinstance(error, OF_ITS_INPUT) for error in self._errors.values()):
                 yield start, self._make(inputs if isinstance(self._given, list) else self._given)
 
     def done(self, start: int, answer: L) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from geekai_core.stream import unique
+from geekai_core.wire import Answer, SearchResultList
 
 
 class Collected:
@@ -54,6 +55,18 @@ class Collected:
         """Billed searches of all calls, not money."""
         units: int | float = self.usage.get("billed_units", 0)
         return units
+
+
+def summary(answer: Answer, model: str) -> dict[str, Any]:
+    """A whole answer of any endpoint but chat, as `Collected.add` takes it; `model` is its name where it gives none.
+
+    >>> summary(SearchResultList.model_validate({"results": [{"title": "Tea"}]}), "glm-search-std")
+    {'model': 'glm-search-std', 'search_results': [{'title': 'Tea'}]}
+    """
+    told = answer.model_dump(exclude={"data", "results"}, exclude_none=True)
+    if isinstance(answer, SearchResultList):
+        told["search_results"] = [result.model_dump(exclude_none=True) for result in answer.results]
+    return {"model": model, **told}
 
 
 def sum_into(total: dict[str, Any], usage: Mapping[str, Any]) -> None:

@@ -181,6 +181,9 @@ class PartialBatchError(RequestError):
     results: dict[int, Any]
 
 
+OF_ITS_INPUT = (BadRequestError, RequestTooLargeError, InvalidResponseError)
+"""What may go wrong with one part of a batch and not with the others."""
+
 _BY_STATUS: dict[int, type[APIStatusError]] = {
     400: BadRequestError,
     401: AuthenticationError,
