@@ -88,9 +88,9 @@ class GeekAIConnection(ConnectionOptions):
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> GeekAIConnection:
         memo = {} if memo is None else memo
-        for name in ("http_client", "async_http_client", "callback_manager", "rate_limiter"):
+        for name in ("http_client", "async_http_client", "callback_manager", "rate_limiter", "embeddings_cache"):
             shared = getattr(self, name, None)
-            memo[id(shared)] = shared  # a copy counts against the same limit
+            memo[id(shared)] = shared  # a copy counts against the same limit, and fills the same cache
         return super().__deepcopy__(memo)
 
     def __getstate__(self) -> dict[Any, Any]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
-from geekai_core.citations import Source, sources
-from geekai_core.collected import Collected
+from llama_index.core.schema import NodeWithScore, TextNode
+
+from geekai_core.citations import Source, metadata, sources
+from geekai_core.collected import Collected, summary
+from geekai_core.wire import Answer
 from llama_index_geekai._events import collecting
 
 
@@ -38,6 +42,43 @@ def get_citations(response: Any) -> list[Source]:
 def get_search_results(response: Any) -> list[Source]:
     """The search results of an answer as title, url and content; each one as it came is in its `raw`."""
     return sources([], _listed(response, "search_results"))
+
+
+def to_nodes(response: Any) -> list[NodeWithScore]:
+    """What `get_citations` finds, as nodes: the source's text, or its title or URL where only that came.
+
+    `node.metadata` has `number`, which a marker such as `[2]` in the answer means, `title`, `url`, and whatever else
+    the server said of it. The n-th source's score is 1/n, so that the order outlives sorting.
+    """
+    return nodes(get_citations(response), numbered=True)
+
+
+def nodes(found: list[Source], *, numbered: bool = False) -> list[NodeWithScore]:
+    """Sources as nodes. `numbered` is for those of an answer; to a search the same page is the same node, on whichever
+    place it was found, so that results can be fused."""
+    made = []
+    for source in found:
+        text = source.content or source.title or source.url or ""
+        told = {key: value for key, value in metadata(source).items() if isinstance(value, (str, int, float))}
+        if not numbered:
+            del told["number"]
+        node = TextNode(
+            id_=str(uuid5(NAMESPACE_URL, f"{source.url}\n{text}")),
+            text=text,
+            metadata=told,
+            excluded_llm_metadata_keys=[key for key in told if key not in ("title", "url")],
+            excluded_embed_metadata_keys=[key for key in told if key != "title"],
+        )
+        made.append(NodeWithScore(node=node, score=1 / source.number))
+    return made
+
+
+def counted(answer: Answer, model: str) -> dict[str, Any]:
+    """The summary of an answer of any endpoint but chat, of which `collect()` was told if anything was sent for it."""
+    told = summary(answer, model)
+    for collected in collecting.get() if answer.raw else ():
+        collected.add(told)
+    return told
 
 
 def _listed(response: Any, name: str) -> list[Any]:

@@ -58,15 +58,15 @@ class Collected:
 
 
 def summary(answer: Answer, model: str) -> dict[str, Any]:
-    """A whole answer of any endpoint but chat, as `Collected.add` takes it; `model` is its name where it gives none.
+    """An answer of any endpoint but chat, as `Collected.add` takes it; `model`, the one asked, where it names none.
 
     >>> summary(SearchResultList.model_validate({"results": [{"title": "Tea"}]}), "glm-search-std")
     {'model': 'glm-search-std', 'search_results': [{'title': 'Tea'}]}
     """
-    told = answer.model_dump(exclude={"data", "results"}, exclude_none=True)
+    told = {"model": model, **answer.model_dump(include={"model", "usage"}, exclude_none=True)}
     if isinstance(answer, SearchResultList):
         told["search_results"] = [result.model_dump(exclude_none=True) for result in answer.results]
-    return {"model": model, **told}
+    return told
 
 
 def sum_into(total: dict[str, Any], usage: Mapping[str, Any]) -> None:

@@ -69,8 +69,8 @@ class SearchOptions(SearchFilters):
 
     model_config = ConfigDict(populate_by_name=True, protected_namespaces=())
 
-    model: str | None = None
-    """The search model, such as `glm-search-pro`. Default: `glm-search-std`, this client's choice."""
+    model: str = "glm-search-std"
+    """The search model, such as `glm-search-pro`. The default is this client's choice."""
     count: int | None = Field(default=None, validation_alias=AliasChoices("count", "k", "similarity_top_k"))
     """How many results, 1 to 50. Server's default: 10."""
 
@@ -79,7 +79,7 @@ def search_fields(options: SearchOptions) -> dict[str, Any]:
     """The fields of a web search that are set.
 
     >>> search_fields(SearchOptions(k=3))
-    {'count': 3}
+    {'model': 'glm-search-std', 'count': 3}
     """
     values = options.__dict__
     return {name: values[name] for name in SearchOptions.model_fields if values.get(name) is not None}

@@ -1,0 +1,218 @@
+"""`GeekAIEmbedding`: LlamaIndex's embedding model for GeekAI."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from llama_index.core.base.embeddings.base import Embedding as Vector
+from llama_index.core.base.llms.types import ImageBlock
+from llama_index.core.embeddings.multi_modal_base import MultiModalEmbedding
+from llama_index.core.schema import ImageType
+from pydantic import AliasChoices, Field
+
+from geekai_core import ConfigurationError, GeekAIError, InvalidResponseError
+from geekai_core.errors import OF_ITS_INPUT
+from geekai_core.wire import Embedding, EmbeddingList
+from llama_index_geekai._batched import Batched
+from llama_index_geekai._blocks import to_wire_content
+from llama_index_geekai.collect import counted
+
+_Errors = dict[str, GeekAIError]
+
+_gathered: ContextVar[_Errors | None] = ContextVar("geekai_gathered", default=None)
+"""What went wrong so far in the running call over many texts, by text. None: no such call is running."""
+
+
+class GeekAIEmbedding(Batched, MultiModalEmbedding):
+    """GeekAI's embedding models in LlamaIndex: one request a batch, sync and natively async.
+
+    `embed_batch_size`: texts in one request; 10, the default, is the most that some vendors take (observed).
+    Vectors come in the order of the texts; an empty text is sent as a space. Where some texts of a long call fail, the
+    others are still embedded, and `on_error` decides what becomes of them. Images are files, URLs or open files, sent
+    as in a chat, since the form is not documented. Usage is found by `collect()`. Errors are those of
+    `geekai_core.errors`. A pickled object carries its key: treat it as a secret.
+    """
+
+    model_name: str = Field(validation_alias=AliasChoices("model_name", "model"))
+    """The model's id, such as `text-embedding-3-small`."""
+    num_workers: int | None = 8
+    """Requests at a time of an async call over many texts. None: all at once."""
+    dimensions: int | None = None
+    """Numbers in a vector. Default: the model's own (documented)."""
+    text_intent: str | None = None
+    """The `intent` sent with texts, such as `search_document`; Cohere's models only (documented)."""
+    query_intent: str | None = None
+    """The `intent` sent with queries, such as `search_query`; Cohere's models only (documented)."""
+    image_intent: str | None = None
+    """The `intent` sent with images, such as `image`; Cohere's models only (documented)."""
+    text_parts: bool = False
+    """Send each text as `{"type": "text", "text": …}`, as `qwen3-vl-embedding` wants it (observed)."""
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which LlamaIndex serializes this class."""
+        return "geekai_embedding"
+
+    def _asked(self, inputs: list[Any], intent: str | None, on_error: str) -> dict[str, Any]:
+        if self.text_parts:
+            inputs = [_part(one) if isinstance(one, str) else one for one in inputs]
+        model = {"model": self.model_name, "dimensions": self.dimensions, "batch_size": self.embed_batch_size}
+        return self._fields(input=inputs, intent=intent, on_error=on_error, **model)
+
+    def _embed(self, inputs: list[Any], intent: str | None, on_error: str = "raise") -> EmbeddingList:
+        with self._client() as client:
+            answer = client.embed(**self._asked(inputs, intent, on_error))
+        counted(answer, self.model_name)
+        return answer
+
+    async def _aembed(self, inputs: list[Any], intent: str | None, on_error: str = "raise") -> EmbeddingList:
+        async with self._async_client() as client:
+            answer = await client.embed(**self._asked(inputs, intent, on_error))
+        counted(answer, self.model_name)
+        return answer
+
+    def _get_query_embedding(self, query: str) -> Vector:
+        return self._embed([query], self.query_intent).vectors[0]
+
+    async def _aget_query_embedding(self, query: str) -> Vector:
+        return (await self._aembed([query], self.query_intent)).vectors[0]
+
+    def _get_text_embedding(self, text: str) -> Vector:
+        return self._embed([text], self.text_intent).vectors[0]
+
+    async def _aget_text_embedding(self, text: str) -> Vector:
+        return (await self._aembed([text], self.text_intent)).vectors[0]
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[Vector]:
+        part = _Part(texts)
+        with part.minded():
+            part.take(self._embed(part.texts, self.text_intent, part.on_error))
+        return part.vectors
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[Vector]:
+        part = _Part(texts)
+        with part.minded():
+            part.take(await self._aembed(part.texts, self.text_intent, part.on_error))
+        return part.vectors
+
+    def _get_image_embedding(self, img_file_path: ImageType) -> Vector:
+        return self._get_image_embeddings([img_file_path])[0]
+
+    async def _aget_image_embedding(self, img_file_path: ImageType) -> Vector:
+        return (await self._aget_image_embeddings([img_file_path]))[0]
+
+    def _get_image_embeddings(self, img_file_paths: list[ImageType]) -> list[Vector]:
+        return self._embed([*map(_image, img_file_paths)], self.image_intent).vectors
+
+    async def _aget_image_embeddings(self, img_file_paths: list[ImageType]) -> list[Vector]:
+        images = await asyncio.to_thread(lambda: [*map(_image, img_file_paths)])
+        return (await self._aembed(images, self.image_intent)).vectors
+
+    def _get_text_embeddings_cached(self, texts: list[str]) -> list[Vector]:
+        cache: Any = self.embeddings_cache
+        vectors = super()._get_text_embeddings_cached(texts)
+        for text in _without_vector(texts, vectors):
+            cache.delete(text, collection="embeddings")
+        return vectors
+
+    async def _aget_text_embeddings_cached(self, texts: list[str]) -> list[Vector]:
+        cache: Any = self.embeddings_cache
+        vectors = await super()._aget_text_embeddings_cached(texts)
+        for text in _without_vector(texts, vectors):
+            await cache.adelete(text, collection="embeddings")
+        return vectors
+
+    def get_text_embedding_batch(self, texts: list[str], show_progress: bool = False, **kwargs: Any) -> list[Vector]:
+        """A vector for each text, one request a batch. What becomes of texts that fail: see `on_error`."""
+        with _gathering() as errors:
+            vectors = super().get_text_embedding_batch(texts, show_progress, **kwargs)
+        return self._whole(texts, vectors, errors)
+
+    async def aget_text_embedding_batch(
+        self, texts: list[str], show_progress: bool = False, **kwargs: Any
+    ) -> list[Vector]:
+        """`get_text_embedding_batch`, awaiting; `num_workers` requests at a time."""
+        with _gathering() as errors:
+            vectors = await super().aget_text_embedding_batch(texts, show_progress, **kwargs)
+        return self._whole(texts, vectors, errors)
+
+    def _whole(self, texts: list[str], vectors: list[Vector], errors: _Errors) -> list[Vector]:
+        """The vectors, if there is one for each text; raises or logs as `on_error` says."""
+        lost = InvalidResponseError("the cache holds no vector for this text")
+        failed = {at: errors.get(texts[at], lost) for at, vector in enumerate(vectors) if not vector}
+        if failed and len(failed) == len(texts):
+            raise failed[0]
+        self._missing(failed, {at: Embedding(index=at, embedding=one) for at, one in enumerate(vectors) if one})
+        return vectors
+
+
+class _Part:
+    """One request of a call over many texts. It keeps its errors for the end of the call, where there is such a call.
+
+    `texts`: what to send, nothing after a failure that every other request would meet, too. `vectors`: of all its
+    texts, an empty one for each that failed.
+    """
+
+    def __init__(self, texts: list[str]) -> None:
+        self._errors = _gathered.get()
+        last = next(reversed((self._errors or {}).values()), None)
+        hopeless = last is not None and not isinstance(last, OF_ITS_INPUT)
+        if self._errors is not None and last is not None and hopeless:
+            self._errors |= dict.fromkeys(texts, last)
+        self.texts = [] if hopeless else texts
+        self.on_error = "raise" if self._errors is None else "return"
+        self.vectors: list[Vector] = [[] for _ in texts]
+
+    def take(self, answer: EmbeddingList) -> None:
+        """Take in the answer, which is empty where nothing was sent."""
+        self.vectors = answer.vectors or self.vectors
+        if self._errors is not None:
+            self._errors |= {self.texts[at]: error for at, error in answer.failed.items()}
+
+    @contextmanager
+    def minded(self) -> Iterator[None]:
+        """Keep an error that passes."""
+        try:
+            yield
+        except GeekAIError as error:
+            if self._errors is None:
+                raise
+            self._errors |= dict.fromkeys(self.texts, error)
+
+
+@contextmanager
+def _gathering() -> Iterator[_Errors]:
+    errors: _Errors = {}
+    token = _gathered.set(errors)
+    try:
+        yield errors
+    finally:
+        _gathered.reset(token)
+
+
+def _part(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text if text.strip() else " "}
+
+
+def _image(image: ImageType) -> dict[str, Any]:
+    """An image as part of an input; no URL is downloaded. Raises `ConfigurationError` for one that cannot be read."""
+    if isinstance(image, str) and re.match(r"(https?|data):", image):
+        return {"type": "image_url", "image_url": {"url": image}}
+    try:
+        data = image.getvalue() if isinstance(image, BytesIO) else Path(image).read_bytes()
+    except OSError as exc:
+        raise ConfigurationError(f"the image cannot be read: {exc}") from exc
+    part: Any = to_wire_content([ImageBlock(image=data)])[0]
+    return dict(part)
+
+
+def _without_vector(texts: list[str], vectors: list[Vector]) -> list[str]:
+    """What must not stay in a cache, where the base class has put it like the others."""
+    return [text for text, vector in zip(texts, vectors, strict=True) if not vector]

@@ -1,0 +1,93 @@
+"""`GeekAIRerank`: a node postprocessor that puts the nodes that fit the query best first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llama_index.core.callbacks import CBEventType, EventPayload
+from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
+from llama_index.core.instrumentation.events.rerank import ReRankEndEvent, ReRankStartEvent
+from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
+from pydantic import AliasChoices, Field
+
+from geekai_core.wire import RerankList
+from llama_index_geekai._batched import Batched
+from llama_index_geekai.collect import counted
+
+dispatcher = get_dispatcher(__name__)
+
+
+class GeekAIRerank(Batched, BaseNodePostprocessor):
+    """GeekAI's rerank models in LlamaIndex, sync and natively async.
+
+    The nodes come back in new `NodeWithScore`s, best first, with the model's scores; one whose score is no number has
+    None and comes last. The model reads what an embedding model would: text and metadata as `MetadataMode.EMBED` has
+    them. Usage is found by `collect()`. Errors are those of `geekai_core.errors`; without a query `ValueError`.
+    """
+
+    model: str = Field(validation_alias=AliasChoices("model", "model_name"))
+    """The model's id, such as `qwen3-rerank`."""
+    top_n: int | None = None
+    """At most this many nodes. Default: all."""
+    batch_size: int | None = None
+    """Nodes in one request. Default: all. Scores of one query can be compared across requests."""
+
+    @classmethod
+    def class_name(cls) -> str:
+        """The name under which LlamaIndex serializes this class."""
+        return "geekai_rerank"
+
+    def _postprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        with self._told(nodes, query_bundle) as call, self._client() as client:
+            call.take(client.rerank(**call.asked))
+        return call.ranked
+
+    async def _apostprocess_nodes(
+        self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
+    ) -> list[NodeWithScore]:
+        with self._told(nodes, query_bundle) as call:
+            async with self._async_client() as client:
+                call.take(await client.rerank(**call.asked))
+        return call.ranked
+
+    @contextmanager
+    def _told(self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None) -> Iterator[_Call]:
+        """A call with LlamaIndex's events around it; nothing is sent where there are no nodes."""
+        if query_bundle is None:
+            raise ValueError("a query is needed: pass query_bundle or query_str")
+        call = _Call(self, nodes, query_bundle.query_str)
+        top_n = len(nodes) if self.top_n is None else self.top_n
+        dispatcher.event(ReRankStartEvent(query=query_bundle, nodes=nodes, top_n=top_n, model_name=self.model))
+        payload: dict[str, Any] = {
+            EventPayload.NODES: nodes, EventPayload.MODEL_NAME: self.model,
+            EventPayload.QUERY_STR: query_bundle.query_str, EventPayload.TOP_K: top_n,
+        }  # fmt: skip
+        with self.callback_manager.event(CBEventType.RERANKING, payload=payload) as event:
+            yield call
+            event.on_end(payload={EventPayload.NODES: call.ranked})
+        dispatcher.event(ReRankEndEvent(nodes=call.ranked))
+
+
+class _Call:
+    """What one call asks, and the nodes that it ranked."""
+
+    def __init__(self, rerank: GeekAIRerank, nodes: list[NodeWithScore], query: str) -> None:
+        self._rerank, self._nodes = rerank, nodes
+        self.ranked: list[NodeWithScore] = []
+        texts = [node.get_content(MetadataMode.EMBED) for node in nodes]
+        own = {name: getattr(rerank, name) for name in ("model", "top_n", "batch_size", "on_error")}
+        self.asked = rerank._fields(query=query, documents=texts, **own)
+
+    def take(self, answer: RerankList) -> None:
+        """Take in the answer."""
+        counted(answer, self._rerank.model)
+        self._rerank._missing(answer.failed, dict(enumerate(answer.results)))
+        self.ranked += [
+            NodeWithScore(node=self._nodes[result.index or 0].node, score=result.relevance_score)
+            for result in answer.results
+        ]

@@ -1,0 +1,63 @@
+"""`GeekAISearchRetriever`: the web as a retriever."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.schema import NodeWithScore, QueryBundle
+
+from geekai_core.citations import Source, sources
+from geekai_core.options import SearchOptions, search_fields
+from geekai_core.wire import SearchResultList
+from llama_index_geekai._connection import GeekAIConnection
+from llama_index_geekai.collect import counted, nodes
+
+
+class WebSearch(GeekAIConnection, SearchOptions):
+    """A web search by GeekAI: what to ask, and the connection to ask it."""
+
+    def search(self, query: str) -> list[Source]:
+        """What the web has on `query`, best first."""
+        with self._client() as client:
+            return self._found(client.web_search(query, **search_fields(self), extra_body=self.extra_body))
+
+    async def asearch(self, query: str) -> list[Source]:
+        """`search`, awaiting."""
+        async with self._async_client() as client:
+            return self._found(await client.web_search(query, **search_fields(self), extra_body=self.extra_body))
+
+    def _found(self, answer: SearchResultList) -> list[Source]:
+        return sources([], counted(answer, self.model)["search_results"])
+
+
+class GeekAISearchRetriever(BaseRetriever):
+    """Searches the web and gives the pages as nodes, best first, sync and natively async.
+
+    Options: the fields of `SearchOptions` (`count`, also spelled `similarity_top_k`, `recency_filter`, …) and of the
+    connection (`api_key`, `api_base`, `timeout`, …), which stay reachable in `search`. A page's text is the node's;
+    its title and URL are in the metadata, with whatever else the server said of it; the n-th page's score is 1/n. A
+    page keeps its id from one search to the next. Raises the errors of `geekai_core.errors`, for an unknown option
+    `ConfigurationError`.
+    """
+
+    def __init__(
+        self, *, callback_manager: CallbackManager | None = None, verbose: bool = False, **options: Any
+    ) -> None:
+        self.search = WebSearch(**options)
+        super().__init__(callback_manager=callback_manager, verbose=verbose)
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return nodes(self.search.search(query_bundle.query_str))
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        return nodes(await self.search.asearch(query_bundle.query_str))
+
+    def close(self) -> None:
+        """Close the connections of the synchronous client. A later call opens new ones."""
+        self.search.close()
+
+    async def aclose(self) -> None:
+        """Close the running loop's connections."""
+        await self.search.aclose()
