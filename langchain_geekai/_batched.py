@@ -11,6 +11,7 @@ from pydantic import AliasChoices, Field
 
 from geekai_core import ConfigurationError
 from geekai_core._batches import OnError
+from geekai_core.collected import summary
 from geekai_core.errors import partial_batch
 from geekai_core.wire import BatchAnswer
 from langchain_geekai._collecting import gather
@@ -44,7 +45,7 @@ class Batched(GeekAIConnection):
     def _heard(self, answer: BatchAnswer, model: str, inputs: int) -> None:
         """Count an answer, and tell of the inputs that have no result."""
         if inputs:
-            gather({"model": model, **answer.model_dump(include={"model", "usage"}, exclude_none=True)})
+            gather(summary(answer, model))
         if answer.failed:
             done = dict.fromkeys(set(range(inputs)) - set(answer.failed))
             logger.warning("%s", partial_batch(answer.failed, done))

@@ -9,6 +9,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
 from geekai_core.citations import Source, sources
+from geekai_core.collected import summary
 from geekai_core.options import SearchOptions, search_fields
 from geekai_core.wire import SearchResultList
 from langchain_geekai._collecting import documents, gather
@@ -35,10 +36,9 @@ class Searching(GeekAIConnection, SearchOptions):
 
 
 def _found(answer: SearchResultList, fields: dict[str, Any]) -> list[Source]:
-    results = [result.model_dump(exclude_none=True) for result in answer.results]
-    told = answer.model_dump(include={"model", "usage"}, exclude_none=True)
-    gather({"model": fields.get("model"), **told, "search_results": results})
-    return sources([], results)
+    told = summary(answer, fields["model"])
+    gather(told)
+    return sources([], told["search_results"])
 
 
 class GeekAISearchRetriever(Searching, BaseRetriever):

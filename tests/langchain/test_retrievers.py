@@ -120,7 +120,7 @@ async def test_a_chain_answers_from_what_was_found_and_is_collected_as_a_whole(
     with collect() as collected:
         answer = chain.invoke("Ferry?") if side == "sync" else await chain.ainvoke("Ferry?")
     assert "https://example.com/tea" in answer
-    assert [call["model"] for call in collected.calls] == [None, "m"]
+    assert [call["model"] for call in collected.calls] == ["glm-search-std", "m"]
     assert collected.search_results[0]["link"] == "https://example.com/tea"
     model.close()
     await model.aclose()
