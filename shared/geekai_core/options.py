@@ -79,7 +79,7 @@ def search_fields(options: SearchOptions) -> dict[str, Any]:
     """The fields of a web search that are set.
 
     >>> search_fields(SearchOptions(k=3))
-    {'model': 'glm-search-std', 'count': 3}
+    {'count': 3, 'model': 'glm-search-std'}
     """
     values = options.__dict__
     return {name: values[name] for name in SearchOptions.model_fields if values.get(name) is not None}
