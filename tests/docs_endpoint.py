@@ -47,6 +47,8 @@ def _told(known: Json, body: Json) -> Reply:
             dict(zip(("link", "title", "content"), found, strict=True)) for found in known["results"]
         ]
     said = {"content": text, "reasoning_content": known["reasoning_content"] if body.get("enable_thinking") else None}
+    if body.get("audio"):
+        said |= {"content": None, "audio": {"id": "audio-1", "data": "UklGRg==", "transcript": text}}
     if not body.get("stream"):
         return replies.json_reply(replies.completion(extra=said, **top))
     pieces = [
