@@ -55,6 +55,10 @@ class Context:
             request_id=request_id(self.headers),
         )
 
+    def unknown_shape(self, exc: Exception, content: bytes) -> InvalidResponseError:
+        """The error for JSON of a shape that nothing here expects."""
+        return self.unreadable(f"the answer has an unknown shape ({exc})", content)
+
     def error(self, content: bytes) -> APIStatusError:
         """The error that stands in a good answer's place."""
         return error_from_body(self.status, self.headers, load_json(self.blotted(content), self))
@@ -179,7 +183,7 @@ def take(state: Accumulator, chunk: dict[str, Any], context: Context, content: b
     try:
         return state.feed(chunk)
     except (TypeError, AttributeError, ValueError) as exc:
-        raise context.unreadable(f"the answer has an unknown shape ({exc})", content) from None
+        raise context.unknown_shape(exc, content) from None
 
 
 def validated(cls: type[A], body: dict[str, Any], context: Context, content: bytes) -> A:
@@ -229,7 +233,7 @@ class StreamReader:
         try:
             for payload in self._decoder.feed(data):
                 self.heard = True
-                self._payload(payload, deltas)
+                deltas += self._payload(payload)
                 if self.done:
                     break
         except RequestError as error:  # what came ahead of it in the same read is handed on first
@@ -256,11 +260,11 @@ class StreamReader:
             raise self._failure
         deltas: list[Delta] = []
         if self._events is False:
-            self._whole(b"".join(self._body), deltas)
+            deltas = self._whole(b"".join(self._body))
         elif not self.done:
             try:
                 for payload in self._decoder.flush():
-                    self._payload(payload, deltas)
+                    deltas += self._payload(payload)
             except InvalidResponseError as error:
                 if not self.complete:
                     raise self.interrupted("the last event is cut") from error
@@ -300,28 +304,31 @@ class StreamReader:
             f"the stream was cut short: {why}; {hint}", request_id=request_id(self._context.headers)
         )
 
-    def _whole(self, content: bytes, deltas: list[Delta]) -> None:
+    def _whole(self, content: bytes) -> list[Delta]:
         """An answer that is no stream, to a stream request: an error, or a whole answer given at once."""
-        self._event(read_object(content, self._context), content, deltas)
+        read_object(content, self._context)
+        deltas = self._payload(content)
         if not self._state.started:
             raise self._context.unreadable("the answer has no choices", content)
         self.done = True
+        return deltas
 
-    def _payload(self, payload: bytes, deltas: list[Delta]) -> None:
+    def _payload(self, payload: bytes) -> list[Delta]:
         try:
             chunk = from_json(payload)
         except ValueError:
-            if payload.strip() == b"[DONE]":
+            told = payload.strip()
+            if told == b"[DONE]":
                 self.done = True
-            elif payload.strip():
-                self._event(load_json(payload, self._context, self._pairs), payload, deltas)
-        else:
-            self._event(chunk, payload, deltas)
-
-    def _event(self, chunk: Any, payload: bytes, deltas: list[Delta]) -> None:
-        if not isinstance(chunk, dict):
+            if self.done or not told:
+                return []
+            chunk = load_json(payload, self._context, self._pairs)
+        if chunk.__class__ is not dict:
             raise self._context.unreadable("an event of the stream is no JSON object", payload)
         if ("error" in chunk or not chunk.get("choices")) and is_error(chunk):
             raise self._context.error(payload)
         self._last = chunk
-        deltas.extend(take(self._state, chunk, self._context, payload))
+        try:
+            return self._state.feed(chunk)
+        except (TypeError, AttributeError, ValueError) as exc:
+            raise self._context.unknown_shape(exc, payload) from None

@@ -168,7 +168,7 @@ class Watchdog:
 
     async def wait(self, waited_for: Awaitable[Any]) -> Any:
         """Await; raises TimeoutError when it lasted too long."""
-        task: Any = asyncio.current_task()
+        task: Any = asyncio.current_task(self._loop)
         self._waiting = task
         if self._timer is None:
             self._set()

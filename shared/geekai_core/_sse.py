@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+_CR, _LF = b"\r\n"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -36,12 +37,15 @@ class SSEDecoder:
         """The payloads that `chunk` completes, in their order."""
         if self._after_cr and chunk:
             self._after_cr, chunk = False, chunk.removeprefix(b"\n")
-        whole = chunk.startswith(b"data: ") and chunk.endswith(b"\n\n") and b"\r" not in chunk
-        if whole and not self._pieces and not self._data:
-            # Whole events, one line each, as in nearly every read of nearly every server: 2.4 times as fast as below,
-            # and 7 times with sixteen events a read.
-            payloads = chunk[6:-2].split(b"\n\ndata: ")
-            if chunk.count(b"\n") == 2 * len(payloads):  # no line but these
+        end = chunk.rfind(b"\n\n")
+        if end >= 0 and not self._data and _CR not in chunk:
+            # Events of one line each, as nearly every server sends them, the last perhaps cut: 2.4 times as fast as
+            # below, and 7 times with sixteen events a read.
+            text = b"".join([*self._pieces, chunk]) if self._pieces else chunk
+            end += len(text) - len(chunk)
+            payloads = text[6:end].split(b"\n\ndata: ")
+            if text.startswith(b"data: ") and text.count(_LF, 0, end) == 2 * len(payloads) - 2:  # no line but these
+                self._pieces = [text[end + 2 :]] if end + 2 < len(text) else []
                 return payloads
         return self._feed_lines(chunk)
 
