@@ -127,9 +127,11 @@ async def test_no_document_is_no_request_and_an_empty_one_is_a_space(
 async def test_many_documents_go_in_parts_and_are_ranked_as_one(
     server: ScriptedServer, make: Make, side: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = await rerank(make(batch_size=2, top_n=2, show_progress=True), side, ["ferry and tea", *TEXTS])
+    reranker = make(batch_size=2, top_n=2, show_progress=True, max_concurrency=1)
+    found = await rerank(reranker, side, ["ferry and tea", *TEXTS])
     assert [one["index"] for one in found] == [3, 0]
     assert sorted(len(request.json["documents"]) for request in server.requests) == [1, 2, 2]
+    assert {request.connection for request in server.requests} == {1}
     assert "Reranking: 100%" in capsys.readouterr().err
 
 
