@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from geekai_core import ConfigurationError
+from geekai_core.advice import media_url
 
 Part = dict[str, Any]
 
@@ -23,6 +24,8 @@ NOT_SENT = frozenset(
     }
 )
 """Kinds that are no content on the wire: other fields of a message carry them, or only the answer did."""
+
+_INSTEAD = "give an https:// URL, or the bytes: 'base64': …, 'mime_type': 'image/png'"
 
 _AUDIO_FORMATS = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav", "x-m4a": "m4a", "mp4": "m4a"}
 
@@ -58,8 +61,10 @@ def _wrapped(key: str) -> Callable[[Part], Part]:
     """GeekAI's and OpenAI's own spelling; a bare URL is wrapped."""
 
     def convert(part: Part) -> Part:
-        inner = part[key]
-        return {"type": key, key: {"url": inner} if isinstance(inner, str) else {**inner}}
+        inner = {"url": part[key]} if isinstance(part[key], str) else {**part[key]}
+        if isinstance(inner.get("url"), str):
+            media_url(inner["url"], _INSTEAD)
+        return {"type": key, key: inner}
 
     return convert
 
@@ -117,7 +122,7 @@ def _location(part: Part) -> tuple[str, str | None]:
     if url:
         if not mime and url.startswith("data:"):
             mime = url[5:].partition(";")[0] or None
-        return url, mime
+        return media_url(url, _INSTEAD), mime
     data = source.get("base64") or source.get("data")
     kind = part.get("type", "file")
     if not data:

@@ -10,7 +10,7 @@ from typing import Any
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from geekai_core import ConfigurationError
-from geekai_core.options import nearest
+from geekai_core.advice import nearest, warn_undescribed
 
 Tool = dict[str, Any]
 
@@ -38,6 +38,8 @@ def tool_fields(
             fields[_SWITCHES[kind]] = True
         else:
             functions.append(to_wire_tool(tool, strict))
+            if not kind:
+                warn_undescribed(functions[-1])
     if functions:
         choice = to_wire_choice(tool_choice, functions)
         fields["tools"] = functions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -13,6 +12,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 
 from geekai_core import ChatCompletion, GeekAIError
+from geekai_core.advice import warn_unable
 from geekai_core.collected import Collected
 from geekai_core.models import supports_tools
 from geekai_core.options import call_fields, chat_body, option_fields
@@ -231,7 +231,7 @@ class ChatGeekAI(GeekAIModel):
             if response_format is not None:
                 fields |= schema_format(response_format, strict)
         if "tools" in fields and not supports_tools(self.model) and not (self.profile or {}).get("tool_calling"):
-            warnings.warn(f"{self.model} is known to have no function calling; its tools are sent anyway", stacklevel=2)
+            warn_unable(self.model)
         return self.bind(**fields, **kwargs)
 
     def with_structured_output(

@@ -11,6 +11,7 @@ from typing import Any
 from llama_index.core.base.llms import types as li
 
 from geekai_core import ConfigurationError
+from geekai_core.advice import media_url
 
 Part = dict[str, Any]
 
@@ -76,7 +77,9 @@ def _set(**fields: Any) -> Part:
 
 def _url(block: Any, data: Any, mime_type: str, resolve: Callable[[], Any]) -> str:
     """A block's own URL, never downloaded, else its data as a data: URL."""
-    return str(block.url) if block.url else f"data:{mime_type};base64,{_base64(block, data, resolve)}"
+    if block.url:
+        return media_url(str(block.url), f"give an https:// URL, or {type(block).__name__}(path=…)")
+    return f"data:{mime_type};base64,{_base64(block, data, resolve)}"
 
 
 def _base64(block: Any, data: Any, resolve: Callable[[], Any]) -> str:

@@ -19,6 +19,7 @@ from llama_index.core.llms.llm import ToolSelection
 from pydantic import AliasChoices, Field
 
 from geekai_core import ChatOptions, ClientOptions
+from geekai_core.advice import warn_unable, warn_undescribed
 from geekai_core.models import DEFAULT_CONTEXT_WINDOW, facts, supports_tools
 from geekai_core.wire import ModelInfo
 from llama_index_geekai._connection import GeekAIConnection
@@ -211,6 +212,10 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
         if tools:
             strict = self.strict if strict is None else strict
             prepared["tools"] = [tool_schema(tool, strict) for tool in tools]
+            for tool in prepared["tools"]:
+                warn_undescribed(tool)
+            if not self.metadata.is_function_calling_model:
+                warn_unable(self.model)
             prepared.setdefault("parallel_tool_calls", allow_parallel_tool_calls)
             choice = tool_choice or ("required" if tool_required else None)
             if choice is not None:

@@ -13,12 +13,14 @@ from pydantic_core import from_json
 from geekai_core._sse import SSEDecoder
 from geekai_core.errors import (
     EXCERPT,
+    WEB_PAGE,
     APIStatusError,
     InvalidResponseError,
     RequestError,
     StreamInterruptedError,
     error_from_body,
     error_words,
+    is_page,
     plain_text,
     redact,
     request_id,
@@ -119,6 +121,8 @@ def load_json(content: bytes, context: Context, pairs: Surrogates | None = None)
         return from_json((pairs or Surrogates()).mend(content.removeprefix(BOM)))
     except ValueError:
         reason = f"the answer is no JSON ({problem})" if content.strip() else "an empty answer"
+        if is_page(content.decode("utf-8", errors="replace")):
+            reason = f"the answer is {WEB_PAGE}"
         raise context.unreadable(reason, content) from None
 
 

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -18,6 +18,7 @@ from typing import Any
 from geekai_core._answers import Context
 from geekai_core._faults import judge
 from geekai_core.errors import APIStatusError, APITimeoutError, RequestError, redact, request_id, status_error
+from geekai_core.models import nearest_model
 
 logger = logging.getLogger("geekai_core")
 
@@ -29,7 +30,10 @@ RETRY_AFTER_MOST = 60.0
 
 @dataclass(frozen=True)
 class Call:
-    """One call, ready to be sent. `body` is JSON bytes. `secret` is the key, for blotting out, never shown."""
+    """One call, ready to be sent. `body` is JSON bytes. `secret` is the key, for blotting out, never shown.
+
+    `model`: whom it asks; `known_models`: whom `/models` lists, if it was asked.
+    """
 
     method: str
     url: str
@@ -42,6 +46,8 @@ class Call:
     stream_chunk_timeout: float | None
     max_response_bytes: int
     secret: str
+    model: str | None = None
+    known_models: Collection[str] = ()
 
     def __repr__(self) -> str:
         return f"Call({self.method} {self.url})"
@@ -163,7 +169,7 @@ def _attempt(call: Call, stream: bool, deadline: Deadline) -> Generator[Action, 
         with contextlib.suppress(RequestError):  # the status says enough
             content = b""
             content = yield from _body(call, context, send, deadline, stream=False)
-        raise status_error(answered.status, headers, content, secret=call.secret, hint=_redirect_hint(context))
+        raise status_error(answered.status, headers, content, secret=call.secret, hint=_hint(context, call))
     content = yield from _body(call, context, send, deadline, stream)
     if stream and not content:
         raise context.unreadable("an empty answer", b"")
@@ -199,9 +205,18 @@ def least(limit: float | None, other: float | None) -> float | None:
     return min((value for value in (limit, other) if value is not None), default=None)
 
 
-def _redirect_hint(context: Context) -> str | None:
-    target = context.headers.get("location") if 300 <= context.status < 400 else None
-    return f"a redirect to {target}, not followed so that the key stays here: check the base URL" if target else None
+def _hint(context: Context, call: Call) -> str | None:
+    """What the request itself tells of its refusal."""
+    target = context.headers.get("location")
+    if 300 <= context.status < 400 and target:
+        return f"a redirect to {target}, not followed so that the key stays here: check the base URL"
+    if context.status == 404 and "/api/v1/" not in call.url:
+        return "the base URL lacks /api/v1 at its end"
+    if context.status not in (400, 404) or call.model is None:
+        return None
+    if call.known_models and call.model not in call.known_models:
+        return f"/models does not list {call.model!r}{nearest_model(call.model, call.known_models)}"
+    return "the ids of all models: Client().models(), or 'geekai models'" if context.status == 404 else None
 
 
 def timeout_error(limit: str, seconds: float | None) -> APITimeoutError:

@@ -79,6 +79,8 @@ def call(config: Config, operation: Operation[Any], http: httpx.Client | httpx.A
         stream_chunk_timeout=config.stream_chunk_timeout,
         max_response_bytes=config.max_response_bytes,
         secret=key,
+        model=(operation.body or {}).get("model"),
+        known_models=config.known_models,
     )
 
 
@@ -220,7 +222,7 @@ def waiting(
     )
 
 
-def models() -> Steps[list[ModelInfo]]:
+def models(config: Config) -> Steps[list[ModelInfo]]:
     """The pages of `/models`. How to ask for the next one is unknown: `page` is tried until it brings no new id."""
     found: dict[str, ModelInfo] = {}
     number = 1
@@ -231,6 +233,7 @@ def models() -> Steps[list[ModelInfo]]:
         found.update((model.id, model) for model in page.data if model.id not in found)
         number += 1
         if len(found) == known or (page.total is not None and len(found) >= page.total):
+            config.known_models[:] = found
             return list(found.values())
 
 

@@ -117,7 +117,7 @@ class Client:
 
     def models(self) -> list[ModelInfo]:
         """All models, page by page until one brings nothing new."""
-        return self._follow(ops.models())
+        return self._follow(ops.models(self.config))
 
     def embed(
         self,
@@ -252,7 +252,7 @@ class AsyncClient:
 
     async def models(self) -> list[ModelInfo]:
         """`Client.models`, awaiting."""
-        return await self._follow(ops.models())
+        return await self._follow(ops.models(self.config))
 
     async def embed(
         self,

@@ -47,6 +47,8 @@ class Config:
     stream_usage: bool = True
     split_think: bool = False
     join_deltas: bool = False
+    known_models: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
+    """The ids that `/models` listed, once it was asked: an unknown model's error names the nearest."""
 
     def key(self) -> str:
         """The key itself, asked for anew with each request when it was given as a callable."""
@@ -90,9 +92,10 @@ def configure(
         given = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
         key = SecretStr(checked_key(given if given is not None else os.environ.get("GEEKAI_API_KEY")))
     url = checked_url(base_url if base_url is not None else os.environ.get("GEEKAI_BASE_URL") or MAINLAND)
+    known = [name for name, declared in Config.__dataclass_fields__.items() if declared.init]
     for name in settings:
-        if name not in Config.__dataclass_fields__:
-            raise unknown_field(name, [*Config.__dataclass_fields__])
+        if name not in known:
+            raise unknown_field(name, known)
     settings["proxy"] = settings.get("proxy") or os.environ.get("GEEKAI_PROXY")
     # Only for this one does None say something else than the default: no limit.
     settings = {name: value for name, value in settings.items() if value is not None or name == "stream_chunk_timeout"}

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 from geekai_core.client import AsyncClient, Client
 from geekai_core.config import Config, configure
 
-SETTINGS = tuple(name for name in Config.__dataclass_fields__ if name not in ("api_key", "base_url"))
+SETTINGS = tuple(
+    name for name, kept in Config.__dataclass_fields__.items() if kept.init and name not in ("api_key", "base_url")
+)
 
 
 class Connected(NamedTuple):

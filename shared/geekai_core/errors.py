@@ -195,6 +195,18 @@ _BY_STATUS: dict[int, type[APIStatusError]] = {
     429: RateLimitError,
 }
 
+_HINTS = {
+    401: "check api_key or GEEKAI_API_KEY, and the host: geekai.co and geekai.dev have keys of their own",
+    402: "top up the account that the key belongs to",
+    403: "the key may not use this model or feature",
+    407: "a proxy wants a user and a password: GEEKAI_PROXY=http://user:password@host:port",
+    413: "send less at once, or files by URL",
+    429: "too many requests or tokens a minute for this model: ask more slowly",
+}
+"""What to do about a status, where the server's words may not say it."""
+_OVERFLOW_HINT = "shorten the messages or max_tokens, or take a model with a larger context"
+WEB_PAGE = "a web page and no JSON: a proxy or a sign-in page answered, or the base URL lacks /api/v1"
+
 _OVERFLOW_CODES = {"context_length_exceeded", "exceed_context_size_error", "context_window_exceeded", "1261"}
 _OVERFLOW_WORDS = re.compile(
     r"context[ _]?(length|window|size)|maximum context|prompt is too long|input is too long|too many (input )?tokens"
@@ -246,6 +258,11 @@ def error_words(body: Any) -> tuple[str | None, str | int | None]:
     return message, code if isinstance(code, (str, int)) else None
 
 
+def is_page(body: Any) -> bool:
+    """Whether a body is a web page, which no server of an API sends."""
+    return isinstance(body, str) and body.lstrip()[:1] == "<"
+
+
 def plain_text(body: str) -> str:
     """The readable part of a body that is no JSON: a proxy's HTML page says its reason in its title and headings.
 
@@ -286,7 +303,11 @@ def error_from_body(status: int, headers: Mapping[str, str], body: Any, *, hint:
     ):
         cls = ContextOverflowError
     text = f"HTTP {status}{f' ({code})' if code not in (None, status) else ''}: {words}"
-    if hint:
+    if cls is ContextOverflowError:
+        hint = hint or _OVERFLOW_HINT
+    elif effective < 500 and effective != 407 and is_page(body):
+        hint = hint or WEB_PAGE
+    if hint := hint or _HINTS.get(effective):
         text += f" [{hint}]"
     return cls(
         text,

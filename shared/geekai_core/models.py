@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from geekai_core.options import nearest
+from geekai_core.advice import nearest
 from geekai_core.wire import ModelInfo
 
 DEFAULT_CONTEXT_WINDOW = 32_768

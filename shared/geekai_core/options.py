@@ -9,14 +9,13 @@ read from its name; "observed" is what public client code relies on.
 
 from __future__ import annotations
 
-import difflib
 import functools
-import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
+from geekai_core.advice import nearest, warn_idle
 from geekai_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -179,7 +178,12 @@ class ChatOptions(BaseModel):
 class ConnectionOptions(BaseModel):
     """How this client reaches GeekAI, whatever it asks there. Seconds and bytes throughout."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True, protected_namespaces=())
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True,
+        populate_by_name=True,
+        protected_namespaces=(),
+        hide_input_in_errors=True,  # what was given may be the key
+    )
 
     timeout: Timeout = Field(default=None, exclude=True, repr=False)
     """Seconds, or an `httpx.Timeout`. Default: 10 to connect, 300 between two bytes (the server's own limit)."""
@@ -229,25 +233,25 @@ _ALIASES = {
 }
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint that names the field nearest to `name`, or nothing.
-
-    >>> nearest("max_token", ["max_tokens", "model"])
-    "; did you mean 'max_tokens'?"
-    """
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"; did you mean '{close[0]}'?" if close else ""
+_SETTINGS = (("search_config", "enable_search", SearchConfig), ("thinking", "enable_thinking", Thinking))
+_NO_MODEL = "no model was named: pass model=… ('geekai models' lists them)"
 
 
 def unknown_field(name: str, known: Iterable[str]) -> ConfigurationError:
     """The error for a keyword that nothing here knows."""
+    hint = nearest(name, known)
+    if name == "stream" and "streaming" not in known:
+        hint = "; a stream has methods of its own, such as stream() or stream_chat()"
     return ConfigurationError(
-        f"unknown field '{name}'{nearest(name, known)} (a field that this package does not know goes into extra_body)"
+        f"unknown field '{name}'{hint} (a field that this package does not know goes into extra_body)"
     )
 
 
 def refuse_unknown(cls: type[BaseModel], given: Iterable[str]) -> None:
-    """Raise `ConfigurationError` for a constructor keyword that `cls` does not know, or knows under two names."""
+    """Raise `ConfigurationError` for a constructor keyword that `cls` does not know, or knows under two names.
+
+    Also where `cls` needs a model and none is given.
+    """
     names = _keywords(cls)
     taken: dict[str, str] = {}
     for name in given:
@@ -257,6 +261,8 @@ def refuse_unknown(cls: type[BaseModel], given: Iterable[str]) -> None:
         if field in taken:
             raise ConfigurationError(f"'{taken[field]}' and '{name}' are one field: give it once")
         taken[field] = name
+    if "model" not in taken and "model" in names and cls.model_fields["model"].is_required():
+        raise ConfigurationError(_NO_MODEL)
 
 
 @functools.cache
@@ -321,18 +327,12 @@ def chat_body(
     for extra in (extra_body, fields.get("extra_body")):
         body.update(extra or {})
     if body.get("stream") and body.get("background"):
-        raise ConfigurationError("background=True cannot stream; use one of the two")
+        raise ConfigurationError("background=True cannot stream: ask for the whole answer, or leave background out")
     if not body["model"]:
-        raise ConfigurationError("no model was named: pass model=…")
-    _warn_idle(body)
+        raise ConfigurationError(_NO_MODEL)
+    warn_idle(body, _SETTINGS)
     return body
 
 
 def _plain(value: Any) -> Any:
     return value.model_dump(exclude_none=True) if isinstance(value, BaseModel) else value
-
-
-def _warn_idle(body: Mapping[str, Any]) -> None:
-    for setting, switch in (("search_config", "enable_search"), ("thinking", "enable_thinking")):
-        if body.get(setting) and not body.get(switch):
-            warnings.warn(f"'{setting}' has no effect without {switch}=True; it is sent as given", stacklevel=2)

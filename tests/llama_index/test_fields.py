@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from llama_index.core.llms import ChatMessage
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from geekai_core import ConfigurationError, TaskFailedError
 from geekai_local.replies import Hold, completion, delta, error, json_reply, sse
@@ -138,7 +138,7 @@ def test_a_key_that_cannot_be_one_is_refused_by_the_constructor(monkeypatch: pyt
         GeekAI(model="m", api_key=key)
     with pytest.raises(ConfigurationError):
         GeekAI(model="m", api_key="k", api_base="geekai.co/api")
-    with pytest.raises(ValidationError, match="model"):
+    with pytest.raises(ConfigurationError, match="model"):
         GeekAI(api_key="k")
 
 

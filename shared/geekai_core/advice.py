@@ -1,0 +1,71 @@
+"""Likely mistakes in what is sent, told before the server has to. Pure."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from geekai_core.errors import ConfigurationError
+
+_ADDRESS = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
+
+
+def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """A hint that names the field nearest to `name`, or nothing where none is as like as that (1 is equal).
+
+    >>> nearest("max_token", ["max_tokens", "model"])
+    "; did you mean 'max_tokens'?"
+    """
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def media_url(url: str, instead: str) -> str:
+    """`url` as it is; a file's path, which the server cannot read, is a `ConfigurationError` that tells what to do.
+
+    >>> media_url("https://a.example/cat.png", "…")
+    'https://a.example/cat.png'
+    """
+    if _ADDRESS.match(url) or ("." not in url and not url.startswith("file:")):  # bare base64 has no dot
+        return url
+    raise ConfigurationError(f"{url!r} is a path on this machine, which the server cannot read: {instead}")
+
+
+def warn_unable(model: str) -> None:
+    """Warn that tools are offered to a model that cannot call them (documented)."""
+    warnings.warn(f"{model} is known to have no function calling; its tools are sent anyway", stacklevel=3)
+
+
+def warn_undescribed(tool: Mapping[str, Any]) -> None:
+    """Warn of a tool, in wire form, of which a model learns no more than its signature."""
+    function = tool.get("function") or {}
+    name, text = function.get("name"), function.get("description") or ""
+    if re.fullmatch(rf"(?s:\s*|{re.escape(str(name))}\(.*\)( -> [^\n]*)?\s*)", text):
+        warnings.warn(
+            f"the tool '{name}' has no description: give it a docstring, so that the model knows when to call it",
+            stacklevel=3,
+        )
+
+
+def warn_idle(body: Mapping[str, Any], settings: Iterable[tuple[str, str, type[BaseModel]]]) -> None:
+    """Warn of a setting of a body that means nothing without its switch, and of what is likely a slip within it."""
+    for setting, switch, form in settings:
+        value = body.get(setting)
+        if not value:
+            continue
+        if not body.get(switch):
+            warnings.warn(f"'{setting}' has no effect without {switch}=True; it is sent as given", stacklevel=3)
+        try:
+            form.model_validate(value)
+        except ValidationError as exc:
+            for error in exc.errors(include_url=False):
+                where = ".".join((setting, *map(str, error["loc"])))
+                warnings.warn(f"{where}={error['input']!r}: {error['msg']}; it is sent as given", stacklevel=3)
+        for key in value if isinstance(value, dict) else ():
+            if key not in form.model_fields and (hint := nearest(key, form.model_fields, 0.8)):
+                warnings.warn(f"{setting} has no field '{key}'{hint} It is sent as given", stacklevel=3)
