@@ -7,7 +7,7 @@ from typing import Any
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """A link out of `docs/` leads somewhere in the repository only: on the site its words stay."""
     return re.sub(
-        r"(?<!!)\[([^\]]+)\]\((?:\.\./)+(?:tests|benchmarks|examples|scripts|README|CONTRIBUTING)[^)]*\)",
+        r"(?<!!)\[([^\]]+)\]\((?:\.\./)+(?:tests|benchmarks|examples|notebooks|scripts|README|CONTRIBUTING)[^)]*\)",
         r"\1",
         markdown,
     )
