@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.applications import Starlette
@@ -18,71 +18,56 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from geekai_core.wire import ChatRequest
-from geekai_local import catalogue
+from geekai_local import catalogue, retrieval
 from geekai_local.answers import Chunks, answer, collect
 from geekai_local.embedding import Embedder
 from geekai_local.engine import Engine
 from geekai_local.errors import AnswerError
-from geekai_local.retrieval import EmbeddingsRequest, RerankRequest, WebSearchRequest, embeddings, rerank, web_search
 from geekai_local.search import SearchIndex
-from geekai_local.tasks import Tasks
-from geekai_local.weights import Upstream
+from geekai_local.tasks import TaskRequest, Tasks
 
 BASE_PATH = "/api/v1"
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
+Answered: TypeAlias = Awaitable[dict[str, Any] | Response]
 
 
 def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -> Starlette:
     """The endpoint as an ASGI application. With `api_key`, any other key is a 401; without, any key will do."""
     embedder, tasks = Embedder(), Tasks()
 
-    async def chat(request: Request) -> Response:
-        _check_key(request, api_key)
-        wanted = ChatRequest.model_validate_json(await request.body())
+    async def chat(wanted: ChatRequest) -> dict[str, Any] | Response:
         chunks = answer(wanted, engine, index)
         if wanted.background and wanted.stream:
             raise AnswerError(400, "invalid_request", "background must not be true together with stream")
-        if wanted.background:
-            return JSONResponse(tasks.submit(collect(chunks)))
         if not wanted.stream:
-            return JSONResponse(await _while_connected(request, collect(chunks)))
-        first = await _while_connected(request, anext(chunks))
-        events = _events(first, chunks, bool((wanted.stream_options or {}).get("include_usage")))
+            return tasks.submit(collect(chunks)) if wanted.background else await collect(chunks)
+        events = _events(await anext(chunks), chunks, bool((wanted.stream_options or {}).get("include_usage")))
         # However the stream ends, so does the generation: when the caller leaves, too.
         return StreamingResponse(events, media_type="text/event-stream", background=BackgroundTask(chunks.aclose))
 
-    async def task(request: Request) -> Response:
-        _check_key(request, api_key)
-        return JSONResponse(tasks.fetch(request.path_params["name"]))
-
-    async def embedded(wanted: EmbeddingsRequest) -> dict[str, Any]:
-        if isinstance(engine.model, Upstream) and engine.model.embedding_model:
-            return await engine.fetch("POST", "/embeddings", wanted.passed_on(engine.model.embedding_model))
-        return await embeddings(wanted, embedder)
-
-    async def models(request: Request) -> Response:
-        _check_key(request, api_key)
-        wanted = catalogue.PageRequest.model_validate(dict(request.query_params))
-        return JSONResponse(catalogue.listed(await catalogue.models(engine), wanted))
-
-    def post(path: str, body: type[M], answered: Callable[[M], Awaitable[dict[str, Any]]]) -> Route:
+    def route(method: str, path: str, model: type[M], answered: Callable[[M], Answered]) -> Route:
         async def handle(request: Request) -> Response:
-            _check_key(request, api_key)
-            wanted = body.model_validate_json(await request.body())
-            return JSONResponse(await _while_connected(request, answered(wanted)))
+            given = request.headers.get("GeekAI-API-Key") or request.headers.get("Authorization", "")
+            if api_key and not secrets.compare_digest(given.removeprefix("Bearer ").encode(), api_key.encode()):
+                raise AnswerError(401, "invalid_api_key", "the API key is wrong")
+            body = await request.body()
+            named = {**request.query_params, **request.path_params}
+            wanted = model.model_validate_json(body) if method == "POST" else model.model_validate(named)
+            result = await _while_connected(request, answered(wanted))
+            return result if isinstance(result, Response) else JSONResponse(result)
 
-        return Route(BASE_PATH + path, handle, methods=["POST"])
+        return Route(BASE_PATH + path, handle, methods=[method])
 
     return Starlette(
         routes=[
-            Route(f"{BASE_PATH}/chat/completions", chat, methods=["POST"]),
-            Route(f"{BASE_PATH}/chat/{{name}}", task),
-            Route(f"{BASE_PATH}/models", models),
-            post("/embeddings", EmbeddingsRequest, embedded),
-            post("/rerank", RerankRequest, lambda wanted: rerank(wanted, embedder)),
-            post("/web_search", WebSearchRequest, lambda wanted: web_search(wanted, index)),
+            route("POST", "/chat/completions", ChatRequest, chat),
+            route("GET", "/chat/{id}", TaskRequest, tasks.fetch),
+            route("GET", "/models", catalogue.PageRequest, lambda it: catalogue.models(it, engine)),
+            route("POST", "/embeddings", retrieval.EmbeddingsRequest, lambda it: retrieval.embed(it, engine, embedder)),
+            route("POST", "/rerank", retrieval.RerankRequest, lambda it: retrieval.rerank(it, embedder)),
+            route("POST", "/web_search", retrieval.WebSearchRequest, lambda it: retrieval.web_search(it, index)),
         ],
         exception_handlers=dict.fromkeys((AnswerError, ValidationError, HTTPException, Exception), _failed),
     )
@@ -109,12 +94,6 @@ async def _while_connected(request: Request, work: Awaitable[T]) -> T:
         return await task
     finally:
         gone.cancel()
-
-
-def _check_key(request: Request, api_key: str | None) -> None:
-    given = request.headers.get("GeekAI-API-Key") or request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if api_key is not None and not secrets.compare_digest(given.encode(), api_key.encode()):
-        raise AnswerError(401, "invalid_api_key", "the API key is wrong")
 
 
 def _event(payload: dict[str, Any]) -> str:

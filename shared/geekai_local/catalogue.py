@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -22,43 +21,26 @@ class PageRequest(BaseModel):
     page_size: int = Field(20, ge=1, le=100)
 
 
-def entry(id: str, type: str, capabilities: list[str] | None, tokens: int | None) -> dict[str, Any]:
+def _entry(id: str, type: str, capabilities: list[str] | None, tokens: int | None) -> dict[str, Any]:
     """One model. `tokens`: its context window, which bounds an answer too. What nobody knows is null."""
-    return {
-        "id": id,
-        "name": id,
-        "type": type,
-        "status": "available",
-        "created": None,
-        "owned_by": "local",
-        "context_window": tokens,
-        "pricing": None,
-        "capabilities": capabilities,
-        "limitations": {"max_tokens": tokens, "max_requests_per_min": None},
-        "platform": {"name": "local", "alias": "本机", "website": None},
-    }
+    named = {"id": id, "name": id, "type": type, "status": "available", "created": None, "owned_by": "local"}
+    sizes = {"context_window": tokens, "pricing": None, "capabilities": capabilities}
+    limits = {"max_tokens": tokens, "max_requests_per_min": None}
+    return {**named, **sizes, "limitations": limits, "platform": {"name": "local", "alias": "本机", "website": None}}
 
 
-EMBEDDING = entry(embedding.NAME, "embedding", ["embedding", "rerank"], embedding.CONTEXT)
-
-
-async def models(engine: Engine) -> list[dict[str, Any]]:
-    """The chat models, then the embedding model. Raises `AnswerError` where an upstream does not tell its own."""
+async def models(wanted: PageRequest, engine: Engine) -> dict[str, Any]:
+    """One page of the chat models and the embedding model; one after the last is empty. Raises `AnswerError`."""
     if isinstance(engine.model, Upstream):
         found = [_translated(each) for each in (await engine.fetch("GET", "/models"))["data"]]
     else:
-        found = [entry(engine.model.name, "chat", CHAT, CONTEXT)]
-    return [*found, EMBEDDING]
+        found = [_entry(engine.model.name, "chat", CHAT, CONTEXT)]
+    found.append(_entry(embedding.NAME, "embedding", ["embedding", "rerank"], embedding.CONTEXT))
+    start = (wanted.page - 1) * wanted.page_size
+    return {"data": found[start : start + wanted.page_size], "total": len(found), **wanted.model_dump()}
 
 
 def _translated(model: dict[str, Any]) -> dict[str, Any]:
     """A model as an upstream lists it, in GeekAI's shape; vLLM tells the context window, others less."""
-    ours = entry(model["id"], "chat", None, model.get("max_model_len"))
+    ours = _entry(model["id"], "chat", None, model.get("max_model_len"))
     return ours | {name: model[name] for name in ours.keys() & model.keys()}
-
-
-def listed(models: Sequence[dict[str, Any]], wanted: PageRequest) -> dict[str, Any]:
-    """One page of `models`; one after the last is empty."""
-    start = (wanted.page - 1) * wanted.page_size
-    page = list(models[start : start + wanted.page_size])
-    return {"object": "list", "data": page, "total": len(models), "page": wanted.page, "page_size": wanted.page_size}

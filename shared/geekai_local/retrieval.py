@@ -14,9 +14,11 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from geekai_core.options import SearchConfig
 from geekai_local.embedding import DIMENSIONS, NAME, Embedder
+from geekai_local.engine import Engine
 from geekai_local.errors import AnswerError
 from geekai_local.prompting import part_text
 from geekai_local.search import SearchIndex
+from geekai_local.weights import Upstream
 
 _ASKING = {"search_query", "classification", "clustering"}
 """The intents that take e5's prefix for a query: its authors want it for whatever is no passage."""
@@ -36,10 +38,6 @@ class EmbeddingsRequest(BaseModel):
     dimensions: int | None = Field(None, ge=1)
     intent: Literal["search_document", "search_query", "classification", "clustering", "image"] | None = None
 
-    def passed_on(self, model: str) -> dict[str, Any]:
-        """The body for `model` of an OpenAI-compatible server, which knows no intent."""
-        return {**self.model_dump(exclude_none=True, exclude={"intent"}), "model": model}
-
 
 class RerankRequest(BaseModel):
     """The body of `POST /rerank` (documented)."""
@@ -58,8 +56,11 @@ class WebSearchRequest(SearchConfig):
     count: int = Field(10, ge=1, le=50)
 
 
-async def embeddings(request: EmbeddingsRequest, embedder: Embedder) -> dict[str, Any]:
+async def embed(request: EmbeddingsRequest, engine: Engine, embedder: Embedder) -> dict[str, Any]:
     """The vectors of the input, of length 1 however many dimensions are asked for. Raises `AnswerError`."""
+    if isinstance(engine.model, Upstream) and (model := engine.model.embedding_model):
+        body = request.model_dump(exclude_none=True, exclude={"intent"})  # which no other server knows
+        return await engine.fetch("POST", "/embeddings", {**body, "model": model})
     if (request.dimensions or 0) > DIMENSIONS:
         raise AnswerError(400, "invalid_request", f"dimensions: the local model has {DIMENSIONS}, not more")
     texts = [part if isinstance(part, str) else part_text(part) for part in request.input]
@@ -70,11 +71,7 @@ async def embeddings(request: EmbeddingsRequest, embedder: Embedder) -> dict[str
         "object": "list",
         "model": NAME,
         "data": [{"object": "embedding", "index": at, "embedding": row} for at, row in enumerate(vectors.tolist())],
-        "usage": {
-            "prompt_tokens": tokens,
-            "total_tokens": tokens,
-            "prompt_tokens_details": {"text_tokens": tokens, "image_tokens": 0},
-        },
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     }
 
 

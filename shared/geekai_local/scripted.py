@@ -6,15 +6,11 @@ Standard library only. One thread runs one asyncio loop, so a thousand open stre
         server.play(error(503, "busy"), sse(delta("Hel"), delta("lo", finish_reason="stop")))
         ...  # a client with base_url=server.base_url
         assert server.requests[0].json["model"] == "gpt-4o"
-
-`python -m geekai_local.scripted` runs one in a process of its own, for load tests.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import contextlib
 import fnmatch
 import socket
 import struct
@@ -222,42 +218,3 @@ async def _read_request(first: bytes, reader: asyncio.StreamReader, connection: 
     else:
         body = await reader.readexactly(int(headers.get("content-length", 0)))
     return Request(method, path, headers, body, connection)
-
-
-def _load_answers(delay: float, gap: float, chunks: int) -> Responder:
-    """For load tests: the same words for everybody, after a delay, with a gap after each chunk of a stream."""
-    words = [f"word{number} " for number in range(chunks)]
-
-    def answer(request: Request) -> Reply:
-        reply = replies.json_reply(replies.completion("".join(words)))
-        if request.json.get("stream"):
-            steps = [step for word in words for step in (replies.delta(word), Pause(gap))]
-            reply = replies.sse(*steps, replies.delta(finish_reason="stop"))
-        reply.before = [Pause(delay)]
-        return reply
-
-    return answer
-
-
-def main() -> None:
-    """Print the base URL, then one line of counts for each line that is read, until standard input ends."""
-    options = argparse.ArgumentParser(prog="python -m geekai_local.scripted", description=__doc__.partition("\n")[0])
-    options.add_argument("--delay-ms", type=float, default=0, help="before the first byte of each answer")
-    options.add_argument("--gap-ms", type=float, default=0, help="after each chunk of a stream")
-    options.add_argument("--chunks", type=int, default=20, help="of content in each answer")
-    given = options.parse_args()
-    with contextlib.suppress(ImportError, ValueError, OSError):  # where there is no such limit, or no right to raise it
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    with ScriptedServer(_load_answers(given.delay_ms / 1000, given.gap_ms / 1000, given.chunks)) as server:
-        sys.stdout.write(server.base_url + "\n")
-        sys.stdout.flush()
-        for _ in sys.stdin:
-            counts = {"requests": len(server.requests), "opened": server.connections, "open": server.open_connections}
-            sys.stdout.write(replies.dumps(counts) + "\n")
-            sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()

@@ -11,29 +11,34 @@ import uuid
 from collections.abc import Coroutine
 from typing import Any
 
+from pydantic import BaseModel
+
 from geekai_local.errors import AnswerError
 
 
-class Tasks:
-    """The tasks of one endpoint."""
+class TaskRequest(BaseModel):
+    """The path of `GET /chat/{id}` (documented)."""
 
-    def __init__(self) -> None:
-        self._tasks: dict[str, tuple[int, asyncio.Task[dict[str, Any]]]] = {}
+    id: str
+
+
+class Tasks(dict[str, asyncio.Task[dict[str, Any]]]):
+    """The tasks of one endpoint."""
 
     def submit(self, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
         """Begin `work`; the task as it is now."""
-        name = f"task-{uuid.uuid4().hex}"
-        self._tasks[name] = int(time.time()), asyncio.ensure_future(work)
-        return {**self.fetch(name), "status": "pending"}
+        id = f"task-{uuid.uuid4().hex}"
+        self[id] = asyncio.ensure_future(work)
+        return {"id": id, "status": "pending", "created": int(time.time())}
 
-    def fetch(self, name: str) -> dict[str, Any]:
+    async def fetch(self, wanted: TaskRequest) -> dict[str, Any]:
         """The task as it is now: with its answer once it has one. Raises `AnswerError`."""
-        if name not in self._tasks:
-            raise AnswerError(404, "not_found", f"no such task: {name}")
-        created, task = self._tasks[name]
+        if wanted.id not in self:
+            raise AnswerError(404, "not_found", f"no such task: {wanted.id}")
+        task = self[wanted.id]
         if not task.done():
-            return {"id": name, "status": "running", "created": created}
+            return {"id": wanted.id, "status": "running"}
         if error := task.exception():
-            told = {"code": getattr(error, "code", "internal_error"), "message": str(error), "details": None}
-            return {"id": name, "status": "failed", "created": created, "error": told}
-        return {**task.result(), "id": name, "status": "succeed"}
+            told = {"code": getattr(error, "code", "internal_error"), "message": str(error)}
+            return {"id": wanted.id, "status": "failed", "error": told}
+        return {**task.result(), "id": wanted.id, "status": "succeed"}

@@ -25,7 +25,7 @@ class Served:
     def __init__(self, *options: str) -> None:
         paths = os.pathsep.join(path for path in sys.path if path)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "geekai_local.scripted", *options],
+            [sys.executable, "-m", "tests.core.load_server", *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": paths},
         )  # fmt: skip
         self.base_url = self._process.stdout.readline().strip()

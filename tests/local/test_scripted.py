@@ -316,22 +316,6 @@ def test_errors_come_in_every_known_shape(shape: Any, body: object) -> None:
     assert json_reply({}, blank_lines=2).body == b"\n\n{}"
 
 
-def test_the_command_serves_until_its_input_ends() -> None:
-    """It prints its address, answers whole and streamed, counts on demand, and leaves no process behind."""
-    command = [sys.executable, "-m", "geekai_local.scripted", "--chunks", "3", "--delay-ms", "1", "--gap-ms", "1"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        url = process.stdout.readline().strip() + "/chat/completions"
-        assert httpx.post(url, json={}).json()["choices"][0]["message"]["content"] == "word0 word1 word2 "
-        assert httpx.post(url, json={"stream": True}).text.count("data:") == 5
-        process.stdin.write("\n")
-        process.stdin.flush()
-        assert json.loads(process.stdout.readline())["requests"] == 2
-        process.stdin.close()
-        assert process.wait(10) == 0
-
-
 def test_the_server_stands_on_the_standard_library() -> None:
     """A user's test kit can import it without any dependency being loaded."""
     code = "import sys, geekai_local.scripted; sys.exit(bool({'httpx', 'pydantic', 'starlette'} & set(sys.modules)))"
