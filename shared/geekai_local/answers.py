@@ -15,17 +15,9 @@ from typing import Any
 
 from geekai_core.options import SearchConfig
 from geekai_core.wire import ChatRequest
+from geekai_local import prompting
 from geekai_local.engine import Engine
-from geekai_local.prompting import (
-    FOLDED,
-    Plan,
-    after_thought,
-    arguments_body,
-    choice_body,
-    last_question,
-    make_plan,
-    offer_first,
-)
+from geekai_local.prompting import FOLDED, Plan
 from geekai_local.search import SearchIndex
 from geekai_local.upstream import cited
 from geekai_local.weights import Upstream
@@ -46,7 +38,7 @@ async def answer(request: ChatRequest, engine: Engine, index: SearchIndex) -> Ch
     head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion.chunk", "created": int(time.time())}
     head |= {"model": request.model, "system_fingerprint": engine.model.name}
     folded, shown = _search(request, index, None if isinstance(engine.model, Upstream) else FOLDED)
-    plan = make_plan(request, engine.model, folded)
+    plan = prompting.make_plan(request, engine.model, folded)
     begun: set[int] = set()
     async with AsyncExitStack() as streams:
         run = _Run(engine, streams)
@@ -137,7 +129,7 @@ class _Run:
             spoken = self._forced(plan)
         elif "tools" in plan.body and "response_format" in plan.body:
             # No grammar holds both, so the model may call first, and else answers in the format.
-            offer, body = offer_first(plan.body)
+            offer, body = prompting.offer_first(plan.body)
             calls = [choice async for choice in self._stream(offer)]
             if any("tool_calls" in choice["delta"] for choice in calls):
                 for choice in calls:
@@ -161,7 +153,7 @@ class _Run:
             spoke = spoke or bool(delta.get("content") or delta.get("tool_calls"))
             yield {**choice, "finish_reason": None}
         if thought and not spoke and finish == "stop":
-            async for choice in self._free(after_thought(body)):
+            async for choice in self._free(prompting.after_thought(body)):
                 yield choice
         else:
             yield {"delta": {}, "finish_reason": finish}
@@ -170,12 +162,13 @@ class _Run:
         """A call of one of the forced functions, its arguments generated within its schema."""
         function = plan.forced[0]
         if len(plan.forced) > 1:
-            text = "".join([each["delta"].get("content") or "" async for each in self._stream(choice_body(plan))])
+            naming = self._stream(prompting.choice_body(plan))
+            text = "".join([choice["delta"].get("content") or "" async for choice in naming])
             function = next((each for each in plan.forced if json.dumps(each["name"]) in text), function)
         call = {"id": f"call_{uuid.uuid4().hex[:24]}", "type": "function"}
         named = {"name": function["name"], "arguments": ""}
         yield {"delta": {"tool_calls": [{**call, "index": 0, "function": named}]}, "finish_reason": None}
-        async for choice in self._stream(arguments_body(plan, function)):
+        async for choice in self._stream(prompting.arguments_body(plan, function)):
             arguments, reason = choice["delta"].get("content"), choice["finish_reason"]
             said = {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]} if arguments else {}
             yield {"delta": said, "finish_reason": "tool_calls" if reason == "stop" else reason}
@@ -209,6 +202,6 @@ def _search(request: ChatRequest, index: SearchIndex, most: int | None) -> tuple
     if not request.enable_search:
         return [], {}
     config = SearchConfig.model_validate(dict(request.search_config or {}))
-    results = index.search(last_question(request.messages), min(max(config.count or 10, 1), 50))
+    results = index.search(prompting.last_question(request.messages), min(max(config.count or 10, 1), 50))
     shown: dict[str, Any] = {"citations": cited(results[:most])}
     return results[:most], shown | ({"search_results": results} if config.return_result else {})

@@ -63,7 +63,7 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
     return Starlette(
         routes=[
             route("POST", "/chat/completions", ChatRequest, chat),
-            route("GET", "/chat/{id}", TaskRequest, tasks.fetch),
+            route("GET", "/chat/task-{id}", TaskRequest, tasks.fetch),
             route("GET", "/models", catalogue.PageRequest, lambda it: catalogue.models(it, engine)),
             route("POST", "/embeddings", retrieval.EmbeddingsRequest, lambda it: retrieval.embed(it, engine, embedder)),
             route("POST", "/rerank", retrieval.RerankRequest, lambda it: retrieval.rerank(it, embedder)),

@@ -39,8 +39,8 @@ class Engine:
         body = {**body, "stream": True, "stream_options": {"include_usage": True}}
         async with self._opened("POST", "/chat/completions", body) as response:
             async for payload in _payloads(response.aiter_bytes()):
-                if payload.get("error"):
-                    raise self._failure(500, payload)
+                if not isinstance(payload, dict) or payload.get("error"):
+                    raise self._failure(500 if isinstance(payload, dict) else 502, payload)
                 yield payload
 
     async def fetch(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -71,14 +71,13 @@ class Engine:
         """An error of the server, in its own words."""
         error = body.get("error") or body if isinstance(body, dict) else body
         error = error if isinstance(error, dict) else {"message": error}
-        words = error.get("message") or error.get("detail") or body
-        words = self._safe(f"{self.model.name}: {str(words)[:2000] or 'an empty answer'}")
+        words = str(error.get("message") or error.get("detail") or body)[:2000] or "an empty answer"
         code = error.get("code")
         if error.get("type") == "exceed_context_size_error":
             code = "context_length_exceeded"
         elif not isinstance(code, str):
             code = "invalid_request" if status < 500 else "model_error"
-        return AnswerError(status if 400 <= status <= 599 else 502, code, words)
+        return AnswerError(status if 400 <= status <= 599 else 502, code, self._safe(f"{self.model.name}: {words}"))
 
     def _safe(self, words: str) -> str:
         return words.replace(self._key, "***") if self._key else words
@@ -129,14 +128,15 @@ class _Child:
             self._process.communicate()
 
 
-async def _payloads(source: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
-    """The JSON of each event. Splits bytes at LF only: U+2028 within a string is no end of a line."""
+async def _payloads(source: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    """The data of each event, until the last. Splits bytes at LF only: U+2028 within a string is no end of a line."""
     rest = b""
     async for block in source:
         *lines, rest = (rest + block).split(b"\n")
-        for line in lines:
-            if line.startswith(b"data:") and line[5:].lstrip().startswith(b"{"):
-                yield json.loads(line[5:])
+        for data in (line[5:].strip() for line in lines if line.startswith(b"data:")):
+            if data == b"[DONE]":
+                return
+            yield _parsed(data)
 
 
 def _parsed(content: bytes) -> Any:

@@ -17,7 +17,7 @@ from geekai_local.errors import AnswerError
 
 
 class TaskRequest(BaseModel):
-    """The path of `GET /chat/{id}` (documented)."""
+    """The path of `GET /chat/{id}` (documented); an id begins with `task-`, which is left out here."""
 
     id: str
 
@@ -27,18 +27,18 @@ class Tasks(dict[str, asyncio.Task[dict[str, Any]]]):
 
     def submit(self, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
         """Begin `work`; the task as it is now."""
-        id = f"task-{uuid.uuid4().hex}"
+        id = uuid.uuid4().hex
         self[id] = asyncio.ensure_future(work)
-        return {"id": id, "status": "pending", "created": int(time.time())}
+        return {"id": f"task-{id}", "status": "pending", "created": int(time.time())}
 
     async def fetch(self, wanted: TaskRequest) -> dict[str, Any]:
         """The task as it is now: with its answer once it has one. Raises `AnswerError`."""
-        if wanted.id not in self:
-            raise AnswerError(404, "not_found", f"no such task: {wanted.id}")
-        task = self[wanted.id]
+        task, named = self.get(wanted.id), {"id": f"task-{wanted.id}"}
+        if task is None:
+            raise AnswerError(404, "not_found", f"no such task: {named['id']}")
         if not task.done():
-            return {"id": wanted.id, "status": "running"}
+            return {**named, "status": "running"}
         if error := task.exception():
             told = {"code": getattr(error, "code", "internal_error"), "message": str(error)}
-            return {"id": wanted.id, "status": "failed", "error": told}
-        return {**task.result(), "id": wanted.id, "status": "succeed"}
+            return {**named, "status": "failed", "error": told}
+        return {**task.result(), **named, "status": "succeed"}

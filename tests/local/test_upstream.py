@@ -250,6 +250,7 @@ def test_usage_is_counted_however_it_comes(over: Over, upstream: ScriptedServer,
         (Reply(302, {"location": "/elsewhere"}), 502, "an empty answer", "invalid_request"),
         (Reply(200, body=b"<html>Welcome</html>"), 502, "broke off", "model_error"),
         (sse({"error": {"message": "显存不足"}}), 500, "显存不足", "model_error"),
+        (sse('{"choices": [{"del', "[]"), 502, '{"choices": [{"del', "model_error"),
     ],
 )
 def test_an_error_of_the_upstream_keeps_its_words(
@@ -328,6 +329,11 @@ def test_odd_framing_is_read_as_well(over: Over, upstream: ScriptedServer) -> No
         )
     )
     assert over().chat(**asked()).message.content == "极\u2028客"
+
+
+def test_a_stream_is_over_when_it_says_so(over: Over, upstream: ScriptedServer) -> None:
+    """Though the connection stays open."""
+    both(over(), upstream, sse(delta("a", finish_reason="stop"), "[DONE]", Hold()))
 
 
 def test_leaving_ends_the_generation_upstream(over: Over, upstream: ScriptedServer) -> None:
