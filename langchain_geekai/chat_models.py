@@ -45,7 +45,7 @@ class ChatGeekAI(GeekAIModel):
         sources. Any field may be given per call or by `bind`; an unknown one is a `ConfigurationError` that names the
         nearest. `extra_body` (or `model_kwargs`) is for what this package does not know.
 
-    Invoke, stream:
+    Invoke and stream:
         ```python
         answer = model.invoke([("system", "You are brief."), ("user", "What is tea?")])
         print(answer.text, answer.usage_metadata)
