@@ -261,7 +261,8 @@ def refuse_unknown(cls: type[BaseModel], given: Iterable[str]) -> None:
         if field in taken:
             raise ConfigurationError(f"'{taken[field]}' and '{name}' are one field: give it once")
         taken[field] = name
-    if "model" not in taken and "model" in names and cls.model_fields["model"].is_required():
+    model = names.get("model")
+    if model is not None and model not in taken and cls.model_fields[model].is_required():
         raise ConfigurationError(_NO_MODEL)
 
 

@@ -372,7 +372,7 @@ def test_neither_dumps_nor_repr_nor_logs_tell_the_key(
 def test_an_unknown_keyword_names_the_nearest_field_and_a_missing_model_is_an_error(embedding: Any) -> None:
     with pytest.raises(ConfigurationError, match="'dimension'; did you mean 'dimensions'"):
         embedding(dimension=5)
-    with pytest.raises(ValueError, match="model_name"):
+    with pytest.raises(ConfigurationError, match="no model was named"):
         GeekAIEmbedding(api_key=KEY)  # type: ignore[call-arg]
 
 
