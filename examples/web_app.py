@@ -21,7 +21,7 @@ from fastapi.responses import HTMLResponse, StreamingResponse
 from geekai_core import GeekAIError
 from langchain_geekai import ChatGeekAI, get_citations
 
-SEARCH: dict[str, Any] = {"enable_search": True, "search_config": {"return_result": True}}
+SEARCH: dict[str, Any] = {"enable_search": True, "search_config": {"return_result": True, "count": 5}}
 PAGE = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
 
 

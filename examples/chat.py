@@ -1,0 +1,77 @@
+"""A chat in the terminal: it remembers, streams, dims the model's thoughts, and names its sources.
+
+    pip install "geekai[langchain]" rich typer
+    python examples/chat.py --model deepseek-r1 --think --memory chat.json
+
+The key is in GEEKAI_API_KEY; without one, start `geekai-local`, set GEEKAI_BASE_URL to what it prints, and the key to
+anything. Ctrl-C ends an answer, and what was said stands; an empty line ends the chat.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+from langchain_core import messages as lc
+from rich.console import Console
+
+from geekai_core import GeekAIError
+from geekai_core.citations import Source
+from langchain_geekai import ChatGeekAI, get_citations
+
+SYSTEM = "You are a helpful assistant."
+SENT = 8000  # tokens of the conversation, at most; the oldest questions are left out first
+console = Console(highlight=False, markup=False)
+
+
+def questions() -> Iterator[str]:
+    """What is typed, until an empty line, Ctrl-D or Ctrl-C."""
+    try:
+        while question := console.input("\n> ").strip():
+            yield question
+    except (EOFError, KeyboardInterrupt):
+        console.print()
+
+
+def answer(model: ChatGeekAI, messages: list[lc.BaseMessage]) -> lc.AIMessage:
+    """Print an answer as it comes, then its sources; the answer, as far as it came."""
+    said: list[str] = []
+    sources: list[Source] = []
+    between = ""
+    try:
+        for chunk in model.stream(messages):
+            said.append(chunk.text)
+            if thought := chunk.additional_kwargs.get("reasoning_content"):
+                console.print(thought, end="", style="dim", soft_wrap=True)
+                between = "\n\n"
+            if chunk.text:
+                console.print(between + chunk.text, end="", soft_wrap=True)
+                between = ""
+            sources = get_citations(chunk) or sources
+    except KeyboardInterrupt:
+        console.print(" …", end="")
+    console.print()
+    for source in sources:
+        console.print(f"[{source.number}] {source.title or ''} {source.url or ''}", style="dim")
+    return lc.AIMessage("".join(said))
+
+
+def main(model: str = "gpt-4o-mini", think: bool = False, search: bool = False, memory: Path | None = None) -> None:
+    """Chat. The conversation is kept in the file MEMORY, where one is given."""
+    searching = {"enable_search": True, "search_config": {"return_result": True, "count": 5}} if search else {}
+    chat = ChatGeekAI(model=model, enable_thinking=think or None, **searching)
+    kept = memory.read_text("utf-8") if memory and memory.exists() else None
+    messages = lc.messages_from_dict(json.loads(kept)) if kept else [lc.SystemMessage(SYSTEM)]
+    for question in questions():
+        asked = [*messages, lc.HumanMessage(question)]
+        sent = lc.trim_messages(asked, max_tokens=SENT, token_counter=chat, start_on="human", include_system=True)
+        try:
+            messages = [*asked, answer(chat, sent)]
+        except GeekAIError as error:
+            console.print(f"{type(error).__name__}: {error}", style="red")
+        if memory:
+            memory.write_text(json.dumps(lc.messages_to_dict(messages), ensure_ascii=False), "utf-8")
+
+
+if __name__ == "__main__":
+    typer.run(main)
