@@ -137,6 +137,19 @@ def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(site
         assert not re.search(r"url\(\s*['\"]?(https?:)?//", style.read_text(encoding="utf-8")), style
 
 
+def test_the_site_lists_every_page_once() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:\n")[2]
+    listed = re.findall(r"[\w./-]+\.md$", nav, re.MULTILINE)
+    assert sorted(listed) == sorted(
+        str(page.relative_to(ROOT / "docs")) for page in PAGES if ROOT / "docs" in page.parents
+    )
+
+
+def test_a_line_end_within_chinese_text_is_no_space(site: Path) -> None:
+    page = (site / "zh/index.html").read_text(encoding="utf-8")
+    assert not re.search(r"[\u4e00-\u9fff，。]\n[\u4e00-\u9fff]", re.sub(r"(?s)<pre.*?</pre>", "", page))
+
+
 def test_a_page_of_the_site_says_which_language_it_is_in(site: Path) -> None:
     for page, language in (("index.html", "en"), ("zh/index.html", "zh"), ("reference/core.html", "en")):
         assert Loaded((site / page).read_text(encoding="utf-8")).language == language
