@@ -200,3 +200,34 @@ def test_every_link_within_the_project_leads_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
         if "://" not in target and not target.startswith("mailto:"):
             assert (page.parent / target).exists(), target
+
+
+MODULES = {"geekai": "geekai_cli", "geekai-local": "geekai_local"}
+
+
+def commands() -> set[tuple[str, str, str]]:
+    """The options that the pages give our commands: command, its own command or "", option."""
+    found = set()
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        for block in re.findall(r"^ *```bash\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
+            for line in block.splitlines():
+                for command, own, rest in re.findall(r"(?:^|\|) *(geekai(?:-local)?)\b(?: ([a-z]+))?([^|#]*)", line):
+                    found |= {(command, own, option) for option in re.findall(r"(?<= )--[a-z-]+", rest)}
+    return found
+
+
+@pytest.mark.parametrize(("command", "own"), sorted({(command, own) for command, own, _ in commands()}))
+def test_a_command_takes_the_options_that_the_pages_give_it(command: str, own: str) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", MODULES[command], *([own] if own else []), "--help"],
+        env={**os.environ, "COLUMNS": "200", "TERM": "dumb"}, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    options = {option for *whose, option in commands() if whose == [command, own]}
+    assert options <= set(re.findall(r"--[a-z-]+", told.stdout))
+
+
+def test_every_script_that_the_pages_name_exists() -> None:
+    for page in PAGES:
+        for name in re.findall(r"\bscripts/(\w+)", page.read_text(encoding="utf-8")):
+            assert (ROOT / "scripts" / name).exists(), (page, name)
