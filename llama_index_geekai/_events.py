@@ -68,6 +68,7 @@ class _Call:
         self._collecting = collecting.get()
         self._span = {"span_id": active_span_id.get()}
         self._callbacks: CallbackManager = llm.callback_manager
+        self._listened = _listened()
         described = llm.to_payload()
         dispatcher.event(kind.started(**self._asked, model_dict=described, additional_kwargs=kwargs, **self._span))
         told: dict[str, Any] = {EventPayload.ADDITIONAL_KWARGS: kwargs, EventPayload.SERIALIZED: described}
@@ -94,12 +95,13 @@ class _Call:
             collected.add({**response.raw, **response.additional_kwargs})
         payload = {**self._payload, self._kind.keys[1]: response}
         self._callbacks.on_event_end(CBEventType.LLM, payload=payload, event_id=self._id)
-        dispatcher.event(self._kind.ended(**self._asked, response=response, **self._span))
+        if self._listened():
+            dispatcher.event(self._kind.ended(**self._asked, response=response, **self._span))
         return response
 
     def stream(self, responses: Generator[Any, None, None]) -> Generator[Any, None, None]:
         """The pieces, told of as they pass."""
-        last, listened = None, _listened()
+        last, listened = None, self._listened
         with self.watched(streaming=True), closing(responses):
             for last in responses:
                 if listened():
@@ -109,7 +111,7 @@ class _Call:
 
     async def astream(self, responses: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
         """`stream`, awaiting."""
-        last, listened = None, _listened()
+        last, listened = None, self._listened
         with self.watched(streaming=True):
             async with aclosing(responses):
                 async for last in responses:
@@ -120,7 +122,7 @@ class _Call:
 
 
 def _listened() -> Callable[[], bool]:
-    """Tells, each time, whether any handler from core's dispatcher up to the root listens to the pieces of a stream."""
+    """Tells, each time, whether any handler from core's dispatcher up to the root listens."""
     way = [dispatcher]
     while way[-1].propagate:
         way.append(way[-1].parent)

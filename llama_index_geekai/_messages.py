@@ -66,17 +66,28 @@ def to_wire_messages(messages: Sequence[li.ChatMessage], reasoning_history: Reas
 
     Raises `ConfigurationError` for a block that cannot be sent.
     """
-    running = max((at for at, message in enumerate(messages) if message.role == li.MessageRole.USER), default=-1)
+    running = -1
+    if reasoning_history == "current":
+        running = next((i for i in range(len(messages) - 1, -1, -1) if messages[i].role == li.MessageRole.USER), -1)
     wire = []
     for at, message in enumerate(messages):
-        echoed = reasoning_history == "all" or (reasoning_history == "current" and at > running)
-        wire.append(_to_wire_message(message, echoed))
+        role, blocks = message.role.value, message.blocks
+        role = _ROLES.get(role, role)
+        if (
+            len(blocks) == 1
+            and blocks[0].__class__ is li.TextBlock
+            and not message.additional_kwargs
+            and role != "tool"
+        ):
+            wire.append({"role": role, "content": blocks[0].text})  # as nearly every message: a sixth of the time
+        else:
+            echoed = reasoning_history == "all" or (reasoning_history == "current" and at > running)
+            wire.append(_to_wire_message(message, role, echoed))
     return wire
 
 
-def _to_wire_message(message: li.ChatMessage, echoed: bool) -> dict[str, Any]:
+def _to_wire_message(message: li.ChatMessage, role: str, echoed: bool) -> dict[str, Any]:
     """One message. `echoed`: its reasoning goes back to the server."""
-    role = _ROLES.get(message.role.value, message.role.value)
     extra = message.additional_kwargs
     blocks: Sequence[Any] = message.blocks
     wire: dict[str, Any] = {"role": role}

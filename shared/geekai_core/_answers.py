@@ -175,19 +175,14 @@ def read_task(content: bytes, context: Context, *, split_think: bool = False) ->
 
 def _chat_from(body: dict[str, Any], context: Context, content: bytes, split_think: bool) -> ChatCompletion:
     state = Accumulator(split_think=split_think)
-    take(state, body, context, content)
+    try:
+        state.feed(body)
+    except (TypeError, AttributeError, ValueError) as exc:  # untrusted JSON: an unreadable answer, not a crash
+        raise context.unknown_shape(exc, content) from None
     state.finish()
     answer = validated(ChatCompletion, state.wire(), context, content)
     answer._raw = body
     return answer
-
-
-def take(state: Accumulator, chunk: dict[str, Any], context: Context, content: bytes) -> list[Delta]:
-    """What untrusted JSON adds; a shape that was not expected is an unreadable answer, not a crash."""
-    try:
-        return state.feed(chunk)
-    except (TypeError, AttributeError, ValueError) as exc:
-        raise context.unknown_shape(exc, content) from None
 
 
 def validated(cls: type[A], body: dict[str, Any], context: Context, content: bytes) -> A:
