@@ -59,9 +59,10 @@ def serve(
         with serve() as url:
             ...  # a client with base_url=url and any key
     """
+    model = model or packaged_model()
     listener = listen(0)
     url = base_url(listener)
-    with load(listener, docs, model or packaged_model(), api_key) as server:
+    with load(listener, docs, model, api_key) as server:
         # The socket listens already: who connects before the thread is up waits in its queue.
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="geekai-local", daemon=True)
         thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -18,6 +19,7 @@ import pytest
 
 from geekai_local import weights
 from geekai_local.errors import StartError
+from geekai_local.serving import serve
 
 pytestmark = pytest.mark.local_model
 
@@ -108,6 +110,19 @@ def test_missing_weights_say_how_to_get_them(tmp_path: Path) -> None:
     line = failed(path=tmp_path)
     assert "--install-weights" in line
     assert "--gguf" in line
+
+
+def test_an_endpoint_that_cannot_start_leaves_no_socket_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it lacks; a forgotten socket would be a warning here, and so an error."""
+
+    def lacking() -> weights.LocalModel:
+        raise StartError("no weights")
+
+    monkeypatch.setattr("geekai_local.serving.packaged_model", lacking)
+    for settings in ({}, {"docs": Path("nowhere"), "model": weights.Upstream("http://127.0.0.1:9/v1")}):
+        with pytest.raises(StartError), serve(**settings):
+            pass
+    gc.collect()
 
 
 def test_weights_that_are_not_the_known_ones_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
