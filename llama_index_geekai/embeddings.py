@@ -40,7 +40,7 @@ class GeekAIEmbedding(Batched, MultiModalEmbedding):
     `geekai_core.errors`. A pickled object carries its key: treat it as a secret.
     """
 
-    model_name: str = Field(validation_alias=AliasChoices("model_name", "model"))
+    model_name: str = Field(alias="model", validation_alias=AliasChoices("model", "model_name"))
     """The model's id, such as `text-embedding-3-small`."""
     num_workers: int | None = 8
     """Requests at a time of an async call over many texts. None: all at once."""

@@ -77,7 +77,21 @@ def test_an_import_opens_no_socket_and_needs_no_key(package: str) -> None:
     assert run(f"{code}import {package}").returncode == 0
 
 
-def test_a_name_that_is_imported_late_is_the_same_whatever_was_imported_before_it() -> None:
+@pytest.mark.parametrize(
+    ("package", "before"),
+    [
+        ("langchain_geekai", "get_citations"),
+        ("llama_index_geekai", "get_citations"),
+        ("llama_index_geekai", "GeekAIRerank"),
+    ],
+)
+def test_a_name_that_is_imported_late_is_the_same_whatever_was_imported_before_it(package: str, before: str) -> None:
     """The function `collect` stands in a submodule of its name."""
-    code = "from langchain_geekai import get_citations\nfrom langchain_geekai import collect\nprint(callable(collect))"
+    code = f"from {package} import {before}\nfrom {package} import collect\nprint(callable(collect))"
     assert run(code).stdout == "True\n"
+
+
+def test_what_an_llm_does_not_need_is_not_imported_with_it() -> None:
+    code = "import sys, llama_index_geekai as it; names = {f'{it.__name__}.{n}' for n in it._LAZY.values()}"
+    done = run(f"{code}; print(len(names), names & set(sys.modules)); it.GeekAIRerank; print(names & set(sys.modules))")
+    assert done.stdout == "4 set()\n{'llama_index_geekai.rerank'}\n", done.stderr

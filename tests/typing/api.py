@@ -5,6 +5,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
+from llama_index.core.schema import NodeWithScore
 from typing_extensions import assert_type
 
 from geekai_core import AsyncClient, ChatCompletion, Client, Delta, GeekAIError, SearchConfig, Thinking, Usage
@@ -12,7 +13,16 @@ from geekai_core.citations import Source
 from geekai_core.collected import Collected
 from langchain_geekai import ChatGeekAI
 from langchain_geekai import collect as collect_langchain
-from llama_index_geekai import GeekAI, get_citations, get_search_results
+from llama_index_geekai import (
+    GeekAI,
+    GeekAIEmbedding,
+    GeekAIRerank,
+    GeekAISearchRetriever,
+    GeekAISearchToolSpec,
+    get_citations,
+    get_search_results,
+    to_nodes,
+)
 
 
 def core() -> None:
@@ -67,12 +77,26 @@ def llama_index() -> None:
     assert_type(llm.search_config, SearchConfig | dict[str, Any] | None)
 
 
+async def llama_index_retrieval() -> None:
+    embedding = GeekAIEmbedding(model="text-embedding-3-small", dimensions=256, num_workers=4, on_error="return")
+    assert_type(embedding.get_text_embedding_batch(["hi"], show_progress=True), list[list[float]])
+    assert_type(await embedding.aget_text_embedding_batch(["hi"]), list[list[float]])
+    rerank = GeekAIRerank(model="qwen3-rerank", top_n=3, timeout=30)
+    retriever = GeekAISearchRetriever(count=5, recency_filter="oneWeek")
+    nodes = await retriever.aretrieve("hi")
+    assert_type(rerank.postprocess_nodes(nodes, query_str="hi"), list[NodeWithScore])
+    assert_type(to_nodes("hi"), list[NodeWithScore])
+    assert_type(await GeekAISearchToolSpec(count=5).aweb_search("hi"), str)
+
+
 def wrong() -> None:
     SearchConfig(recency_filter="lastWeek")  # pyright: ignore[reportArgumentType]
     Thinking(reasoning_effort="extreme")  # pyright: ignore[reportArgumentType]
     Thinking(budget_tokens="many")  # pyright: ignore[reportArgumentType]
     ChatGeekAI(model=5)  # pyright: ignore[reportArgumentType]
     GeekAI(model=5)  # pyright: ignore[reportArgumentType]
+    GeekAIEmbedding(model="m", on_error="ignore")  # pyright: ignore[reportArgumentType]
+    GeekAIRerank(model="m", top_n="all")  # pyright: ignore[reportArgumentType]
     try:
         pass
     except GeekAIError as error:
