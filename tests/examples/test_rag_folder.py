@@ -1,0 +1,97 @@
+"""RAG over a folder, in both frameworks: what is embedded on the first, second and third run, and what is answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from examples import rag_folder, rag_folder_llama_index
+from geekai_local.scripted import ScriptedServer
+from tests.examples.documents import pdf
+
+EXAMPLES = pytest.mark.parametrize("example", [rag_folder, rag_folder_llama_index], ids=["langchain", "llama_index"])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three documents of one passage each: Markdown in a folder of its own, Chinese, a PDF."""
+    made = tmp_path / "documents"
+    (made / "deeper").mkdir(parents=True)
+    (made / "deeper/lighthouse.md").write_text("# Lighthouse\n\nThe lighthouse was built in 1874.\n", encoding="utf-8")
+    (made / "tea.md").write_text("# 茶园\n\n茶园每年四月采茶。\n", encoding="utf-8")
+    pdf(made / "ferry.pdf", "The ferry leaves at nine.", "In winter it leaves at ten.")
+    return made
+
+
+def embedded(server: ScriptedServer) -> list[str]:
+    """The texts that were embedded since the last look, but for what is asked each time."""
+    inputs = [text for request in server.requests if request.route == "/embeddings" for text in request.json["input"]]
+    server.requests.clear()
+    return [text for text in inputs if text not in ("When?", "How long is a vector?")]
+
+
+@EXAMPLES
+def test_only_what_changed_is_embedded_again(
+    scripted: ScriptedServer, folder: Path, tmp_path: Path, example: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = {"folder": folder, "question": "When?", "store": tmp_path / "vectors"}
+    example.main(**run)
+    first = embedded(scripted)
+    assert len(first) == 3
+    assert "In winter it leaves at ten." in "".join(first)
+    assert "3 passages embedded" in capsys.readouterr().out
+
+    example.main(**run)
+    assert embedded(scripted) == []
+    shown = capsys.readouterr().out
+    assert "0 passages embedded" in shown
+    assert all(place in shown for place in ("deeper/lighthouse.md, page 1", "tea.md, page 1", "ferry.pdf, page 1"))
+
+    (folder / "tea.md").write_text("# 茶园\n\n茶园每年五月采茶。\n", encoding="utf-8")
+    (folder / "ferry.pdf").unlink()
+    example.main(**run)
+    (changed,) = embedded(scripted)
+    assert "五月" in changed
+    assert "ferry.pdf" not in capsys.readouterr().out
+
+    example.main(**run)
+    (asked,) = [request.json["messages"] for request in scripted.requests if request.route == "/chat/completions"]
+    assert "五月" in str(asked)
+    assert "四月" not in str(asked)
+    assert embedded(scripted) == []
+
+
+@EXAMPLES
+@pytest.mark.local_model
+def test_a_real_model_answers_from_the_folder(
+    local: str,
+    folder: Path,
+    tmp_path: Path,
+    example: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(example, "COUNT", 2)
+    example.main(folder, "When was the lighthouse built?", tmp_path / "vectors")
+    said = capsys.readouterr().out.partition("passages embedded")[2].partition("\n")[2]
+    answer, _, places = said.rpartition("\n\n")
+    assert answer.strip()
+    assert "deeper/lighthouse.md, page 1" in places.splitlines()[0]
+
+
+def test_a_run_that_broke_off_leaves_no_passage_twice(
+    scripted: ScriptedServer, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In LlamaIndex, where vectors may have been written of which the document store has not heard."""
+    rag_folder_llama_index.main(folder, "When?", tmp_path / "vectors")
+    (tmp_path / "vectors/pages.json").unlink()
+    rag_folder_llama_index.main(folder, "When?", tmp_path / "vectors")
+    assert capsys.readouterr().out.rpartition("\n\n")[2].count("tea.md") == 1
+
+
+def test_a_long_text_is_cut_where_it_hurts_least() -> None:
+    text = "One. " * 60 + "\n\n" + "Two words " * 50 + "\n\n" + "茶" * 1300
+    assert [len(passage) for passage in rag_folder.PASSAGE.findall(text)] == [300, 500, 600, 600, 100]
+    assert "".join(rag_folder.PASSAGE.findall(text)).replace(" ", "") == "".join(text.split())
