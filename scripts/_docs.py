@@ -1,22 +1,25 @@
-"""What the documentation's pages are on GitHub and are not on the site, or the other way round; MkDocs calls it."""
+"""What the documentation's pages are on the site and are not on GitHub, or the other way round; MkDocs calls it."""
 
 import re
+import textwrap
+from pathlib import Path
 from typing import Any
 
-
-def on_page_markdown(markdown: str, **_: Any) -> str:
-    """A link out of `docs/` leads somewhere in the repository only: on the site its words stay."""
-    return re.sub(
-        r"(?<!!)\[([^\]]+)\]\((?:\.\./)+(?:tests|benchmarks|examples|notebooks|scripts|README|CONTRIBUTING)[^)]*\)",
-        r"\1",
-        markdown,
-    )
+EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLE = re.compile(r"\]\(\.\./examples/([\w.]+)\)")
+OUTSIDE = re.compile(
+    r"(?<!!)\[([^\]]+)\]\((?:\.\./)+(?:tests|benchmarks|examples|notebooks|scripts|README|CONTRIBUTING)[^)]*\)"
+)
 
 
-def on_page_context(context: dict[str, Any], page: Any, **_: Any) -> dict[str, Any]:
-    """The theme speaks the language of the page: its buttons, and what the browser chooses fonts by."""
-    context["config"].theme["language"] = "zh" if page.file.src_uri.startswith("zh/") else "en"
-    return context
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """A link out of `docs/` leads somewhere in the repository only: its words stay, and examples are shown below."""
+    text = OUTSIDE.sub(r"\1", markdown)
+    if page.file.src_uri == "examples.md":
+        for name in EXAMPLE.findall(markdown):
+            source = "```python\n" + (EXAMPLES / name).read_text(encoding="utf-8") + "```\n"
+            text += f'\n??? example "{name}"\n\n' + textwrap.indent(source, "    ")
+    return text
 
 
 def on_page_content(html: str, **_: Any) -> str:
@@ -25,3 +28,9 @@ def on_page_content(html: str, **_: Any) -> str:
     chinese = r"[\u3001-\u9fff\uff00-\uffef]"
     parts[::2] = [re.sub(rf"(?<={chinese})\n\s*(?={chinese})", "", part) for part in parts[::2]]
     return "".join(parts)
+
+
+def on_page_context(context: dict[str, Any], page: Any, **_: Any) -> dict[str, Any]:
+    """The theme speaks the language of the page: its buttons, and what the browser chooses fonts by."""
+    context["config"].theme["language"] = "zh" if page.file.src_uri.startswith("zh/") else "en"
+    return context

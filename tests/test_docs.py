@@ -145,6 +145,12 @@ def test_the_site_lists_every_page_once() -> None:
     )
 
 
+def test_the_page_of_examples_has_them_all_and_the_site_shows_their_sources(site: Path) -> None:
+    named = set(re.findall(r"\]\(\.\./examples/(\w+\.py)\)", (ROOT / "docs/examples.md").read_text(encoding="utf-8")))
+    assert named == {path.name for path in (ROOT / "examples").glob("*.py")} - {"__init__.py"}
+    assert len(re.findall("<details", (site / "examples.html").read_text(encoding="utf-8"))) == len(named)
+
+
 def test_a_line_end_within_chinese_text_is_no_space(site: Path) -> None:
     page = (site / "zh/index.html").read_text(encoding="utf-8")
     assert not re.search(r"[\u4e00-\u9fff，。]\n[\u4e00-\u9fff]", re.sub(r"(?s)<pre.*?</pre>", "", page))
