@@ -1,0 +1,37 @@
+"""What holds for every example: it is short, and says how it is run and what its arguments are."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+OF_THEIR_OWN = {"demo", "observability"}  # they have no arguments, and tests of their own
+
+
+def test_every_example_is_found() -> None:
+    assert len(EXAMPLES) >= 11
+
+
+@pytest.mark.parametrize("name", sorted(set(EXAMPLES) - OF_THEIR_OWN))
+def test_an_example_is_short_and_says_how_it_is_run(name: str) -> None:
+    text = (ROOT / f"examples/{name}.py").read_text(encoding="utf-8")
+    assert text.count("\n") <= 80
+    assert f"\n    python examples/{name}.py" in text
+    assert "`geekai-local`" in text
+
+
+@pytest.mark.parametrize("name", sorted(set(EXAMPLES) - OF_THEIR_OWN))
+def test_an_example_tells_its_arguments(name: str) -> None:
+    if name == "bulk_ray":
+        pytest.importorskip("ray", reason="needs the extra `ray`")
+    app = typer.Typer()
+    app.command()(importlib.import_module(f"examples.{name}").main)
+    told = CliRunner().invoke(app, ["--help"])
+    assert told.exit_code == 0, told.output
+    assert "--model" in told.output
