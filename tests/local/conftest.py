@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import httpx
@@ -13,7 +13,9 @@ import pytest
 
 from geekai_core import AsyncClient, Client
 from geekai_core.wire import ChatCompletion
+from geekai_local.scripted import ScriptedServer
 from geekai_local.serving import serve
+from geekai_local.weights import Upstream
 from tests.core.conftest import Blocking
 
 
@@ -85,3 +87,33 @@ def mode(request: pytest.FixtureRequest) -> str:
 def client(base_url: str, mode: str) -> Iterator[Any]:
     with connected(base_url, mode) as made:
         yield made
+
+
+Over = Callable[..., Any]
+
+
+@pytest.fixture
+def upstream() -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        yield server
+
+
+@pytest.fixture
+def over(upstream: ScriptedServer, mode: str) -> Iterator[Over]:
+    """Makes a client of an endpoint over `upstream`, with these settings of it."""
+    with ExitStack() as stack:
+
+        def make(url: str = upstream.base_url, **settings: Any) -> Any:
+            return stack.enter_context(connected(stack.enter_context(serve(model=Upstream(url, **settings))), mode))
+
+        yield make
+
+
+@contextmanager
+def streaming(client: Any, **fields: Any) -> Iterator[Any]:
+    with client.stream(**asked(**fields)) as stream:
+        yield stream
+
+
+def asked(question: Any = "你好", **fields: Any) -> dict[str, Any]:
+    return {"model": "qwen3:8b", "messages": [{"role": "user", "content": question}], **fields}
