@@ -202,6 +202,7 @@ async def test_a_vector_that_is_no_number_fails_for_its_text_alone(server: Any, 
     with pytest.raises(PartialBatchError, match=r"1 of 5 inputs failed \(index 1\)") as caught:
         await value(getattr(embedding(), how)(TEXTS))
     assert isinstance(caught.value.failed[1], InvalidResponseError)
+    assert "not a number" in str(caught.value)
     assert sorted(caught.value.results) == [0, 2, 3, 4]
 
 
@@ -236,29 +237,24 @@ async def test_calls_side_by_side_know_nothing_of_each_others_failures(server: A
     assert fine == [vector("一"), vector("bb")]
 
 
-async def test_so_many_requests_are_on_their_way_as_there_are_workers(server: Any, embedding: Any) -> None:
-    lock, running, most = threading.Lock(), 0, 0
-    gate = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    hold = threading.Event()
+@pytest.mark.parametrize(("options", "workers"), [({"num_workers": 3}, 3), ({}, 8), ({"num_workers": None}, 12)])
+async def test_so_many_requests_are_on_their_way_as_there_are_workers(
+    server: Any, embedding: Any, options: dict[str, Any], workers: int
+) -> None:
+    gate = threading.Event()
 
     def answer(request: Request) -> Reply:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-            if running == 3:
-                loop.call_soon_threadsafe(gate.set)
         reply = embedded(request)
-        reply.before = [Pause(hold)]
+        reply.before = [Pause(gate)]
         return reply
 
     server.default = answer
-    task = asyncio.create_task(embedding(embed_batch_size=1, num_workers=3).aget_text_embedding_batch(TEXTS))
-    await asyncio.wait_for(gate.wait(), 5)
-    assert most == 3
-    hold.set()
-    assert await task == [vector(text) for text in TEXTS]
+    texts = ["x" * length for length in range(1, 13)]
+    task = asyncio.create_task(embedding(embed_batch_size=1, **options).aget_text_embedding_batch(texts))
+    assert await asyncio.to_thread(server.wait_for, lambda s: len(s.requests) == workers)
+    assert not await asyncio.to_thread(server.wait_for, lambda s: len(s.requests) > workers, 0.2)
+    gate.set()
+    assert await task == [vector(text) for text in texts]
 
 
 @pytest.mark.parametrize("how", BATCHES)
