@@ -70,8 +70,13 @@ class Chunks:
             # Sources are mapped to spans of the whole text, which no other chunk holds.
             content = end_blocks(content, told.content, kwargs)
             metadata["output_version"] = "v1"
-        said = {"additional_kwargs": kwargs, "response_metadata": metadata, "usage_metadata": told.usage}
-        message = AIMessageChunk(content=content, chunk_position="last", **said)
+        message = AIMessageChunk(
+            content=content,
+            additional_kwargs=kwargs,
+            response_metadata=metadata,
+            usage_metadata=told.usage,
+            chunk_position="last",
+        )
         reason = metadata.get("finish_reason")
         return ChatGenerationChunk(message=message, generation_info={"finish_reason": reason} if reason else None)
 

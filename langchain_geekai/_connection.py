@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 from pydantic import AliasChoices, Field, SecretStr, model_validator
 
@@ -30,6 +31,17 @@ class GeekAIConnection(ConnectionOptions):
         default=None, exclude=True, repr=False, validation_alias=AliasChoices("timeout", "request_timeout")
     )
     """Seconds, or an `httpx.Timeout`. Default: 10 to connect, 300 between two bytes (the server's own limit)."""
+    if TYPE_CHECKING:  # editors and type checkers know nothing of pydantic's aliases
+        api_key: str | SecretStr | Callable[[], str] | None = None
+        """The key, or a function that returns it, asked before each request. Default: `GEEKAI_API_KEY`."""
+        base_url: str | None = None
+        """The base URL. Default: `GEEKAI_BASE_URL`, else GeekAI's mainland host."""
+        request_timeout: Timeout = None
+        """Another name of `timeout`."""
+    else:
+        api_key = property(attrgetter("geekai_api_key"))
+        base_url = property(attrgetter("geekai_api_base"))
+        request_timeout = property(attrgetter("timeout"))
     http_client: Any = Field(default=None, exclude=True, repr=False)
     """An `httpx.Client` of your own, which you close. It does not pickle: another process makes its own."""
     http_async_client: Any = Field(default=None, exclude=True, repr=False)

@@ -73,7 +73,8 @@ class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         if kwargs.get("max_completion_tokens") is not None:
             kwargs.setdefault("max_tokens", kwargs["max_completion_tokens"])
-        params = super()._get_ls_params(stop=stop or self.stop, **kwargs)
+        stop = stop or self.stop  # type: ignore[assignment]  # its validator made it a list
+        params = super()._get_ls_params(stop=stop, **kwargs)
         params["ls_provider"] = PROVIDER
         return params
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, model_validator
@@ -34,6 +35,11 @@ class GeekAIConnection(ConnectionOptions):
     """The key, or a function that gives it. Default: `GEEKAI_API_KEY`."""
     api_base: str | None = Field(default=None, validation_alias=AliasChoices("api_base", "base_url"))
     """The base URL. Default: `GEEKAI_BASE_URL`, else GeekAI's mainland host."""
+    if TYPE_CHECKING:  # editors and type checkers know nothing of pydantic's aliases
+        base_url: str | None = None
+        """Another name of `api_base`."""
+    else:
+        base_url = property(attrgetter("api_base"))
     reuse_client: bool = True
     """False makes an HTTP client for each call and closes it."""
     http_client: HttpClient = Field(default=None, exclude=True, repr=False)

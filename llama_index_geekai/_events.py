@@ -66,7 +66,7 @@ class _Call:
         self._asked = {kind.asked: asked}
         self._payload: dict[str, Any] = {kind.keys[0]: asked}
         self._collecting = collecting.get()
-        self._span = {"span_id": active_span_id.get()}
+        self._span: dict[str, Any] = {"span_id": active_span_id.get()}
         self._callbacks: CallbackManager = llm.callback_manager
         self._listened = _listened()
         described = llm.to_payload()

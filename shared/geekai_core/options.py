@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
@@ -117,8 +118,16 @@ class ChatOptions(BaseModel):
         default=None, validation_alias=AliasChoices("max_tokens", "max_completion_tokens", "max_new_tokens")
     )
     """At most this many tokens in the answer, sent as `max_completion_tokens`. Default: the model's maximum."""
-    stop: list[str] | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
+    stop: str | list[str] | None = Field(default=None, validation_alias=AliasChoices("stop", "stop_sequences"))
     """End the answer before any of these; one string or a list, always sent as a list (sample)."""
+    if TYPE_CHECKING:  # editors and type checkers know nothing of pydantic's aliases
+        max_completion_tokens: int | None = None
+        """Another name of `max_tokens`."""
+        stop_sequences: str | list[str] | None = None
+        """Another name of `stop`."""
+    else:
+        max_completion_tokens = property(attrgetter("max_tokens"))
+        stop_sequences = property(attrgetter("stop"))
     seed: int | None = None
     """Makes sampling repeatable where the model can (sample)."""
     n: int | None = None

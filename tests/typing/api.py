@@ -3,11 +3,15 @@
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import httpx
+from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AIMessageChunk
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
 from llama_index.core.schema import NodeWithScore
+from pydantic import SecretStr
 from typing_extensions import assert_type
 
+import langchain_geekai
 from geekai_core import AsyncClient, ChatCompletion, Client, Delta, GeekAIError, SearchConfig, Thinking, Usage
 from geekai_core.citations import Source
 from geekai_core.collected import Collected
@@ -89,14 +93,48 @@ async def llama_index_retrieval() -> None:
     assert_type(await GeekAISearchToolSpec(count=5).aweb_search("hi"), str)
 
 
+def other_names() -> None:
+    """What a user of ChatOpenAI or OpenAILike writes; each name is an attribute too."""
+    llm = ChatGeekAI(
+        model="gpt-4o", api_key="sk-1", base_url="https://geekai.dev/api/v1", request_timeout=30, stop="\n"
+    )
+    ChatGeekAI(model="gpt-4o", geekai_api_key=SecretStr("sk-1"), geekai_api_base=None, max_completion_tokens=9)
+    ChatGeekAI(model="gpt-4o", api_key=lambda: "sk-1", stop_sequences=["\n"], timeout=httpx.Timeout(3))
+    GeekAI(model="gpt-4o", api_key="sk-1", base_url="https://geekai.dev/api/v1", max_completion_tokens=9)
+    GeekAI(model="gpt-4o", api_key=SecretStr("sk-1"), api_base="https://geekai.dev/api/v1", stop_sequences="\n")
+    assert_type(llm.base_url, str | None)
+    assert_type(llm.max_completion_tokens, int | None)
+    assert_type(llm.request_timeout, float | httpx.Timeout | None)
+
+
+def langchain_retrieval() -> None:
+    vectors = langchain_geekai.GeekAIEmbeddings(model="bge-m3", api_key="sk-1", base_url=None, dimensions=256)
+    assert_type(vectors.embed_query("tea"), list[float])
+    ranking = langchain_geekai.GeekAIRerank(model="bge-reranker-v2-m3", api_key="sk-1", top_n=2)
+    assert_type(ranking.compress_documents([], "tea"), list[Document])
+    web = langchain_geekai.GeekAISearchRetriever(api_key="sk-1", count=2, recency_filter="oneWeek", content_size="high")
+    assert_type(web.invoke("tea"), list[Document])
+    langchain_geekai.GeekAISearchTool(api_key="sk-1", count=2)
+
+
 def wrong() -> None:
-    SearchConfig(recency_filter="lastWeek")  # pyright: ignore[reportArgumentType]
-    Thinking(reasoning_effort="extreme")  # pyright: ignore[reportArgumentType]
-    Thinking(budget_tokens="many")  # pyright: ignore[reportArgumentType]
-    ChatGeekAI(model=5)  # pyright: ignore[reportArgumentType]
-    GeekAI(model=5)  # pyright: ignore[reportArgumentType]
-    GeekAIEmbedding(model="m", on_error="ignore")  # pyright: ignore[reportArgumentType]
-    GeekAIRerank(model="m", top_n="all")  # pyright: ignore[reportArgumentType]
+    """Both checkers must find each of these: a comment that ignores nothing is an error."""
+    SearchConfig(recency_filter="lastWeek")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    SearchConfig(content_size="huge")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Thinking(reasoning_effort="extreme")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    Thinking(budget_tokens="many")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ChatGeekAI(model=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ChatGeekAI(model="m", temperature="hot")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ChatGeekAI(model="m", reasoning_history="some")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    ChatGeekAI(model="m", max_token=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    ChatGeekAI()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    ChatGeekAI(model="m", search_config="glm/search-std")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    GeekAI(model=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    GeekAI(model="m", max_token=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    GeekAI()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    GeekAIEmbedding(model="m", on_error="ignore")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    GeekAIRerank(model="m", top_n="all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    langchain_geekai.GeekAISearchRetriever(recency_filter="lastWeek")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     try:
         pass
     except GeekAIError as error:
