@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -42,10 +43,9 @@ def load(
     """
     with listener, closing(SearchIndex(read_folder(docs))) as index, closing(Engine(model)) as engine:
         app = create_app(engine, index, api_key)
-        # 0 seconds of grace: a stop ends the streams that are under way.
-        yield uvicorn.Server(
-            uvicorn.Config(app, log_level="critical", log_config=None, lifespan="off", timeout_graceful_shutdown=0)
-        )
+        # 0 seconds of grace: a stop ends the streams that are under way. `ws`: nothing here is a web socket.
+        quiet: Any = {"log_level": "critical", "log_config": None, "lifespan": "off", "ws": "none"}
+        yield uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=0, **quiet))
 
 
 @contextmanager
