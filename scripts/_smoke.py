@@ -6,6 +6,7 @@ asks the scripted server a question; each other one says which extra it wants.
 
 import importlib
 import importlib.metadata
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,9 @@ def main(extra: str) -> None:
     for command in distribution.entry_points.select(group="console_scripts"):
         if extra == "all":
             subprocess.run([Path(sys.prefix, "bin", command.name), "--help"], check=True, capture_output=True)
+    if extra == "test":
+        listed = [sys.executable, "-I", "-m", "pytest", "--fixtures", "-p", "no:cacheprovider", "-c", os.devnull]
+        assert "geekai_server" in subprocess.run(listed, capture_output=True, text=True).stdout
     with ScriptedServer() as server:
         for adapter in ("core", *ADAPTERS):
             if adapter == "core" or adapter in there:

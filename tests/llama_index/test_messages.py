@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import BaseContentBlock, ImageBlock
+from llama_index.core.base.llms.types import ImageBlock
 from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool, ToolMetadata
+from pydantic import BaseModel
 
 from geekai_core import ConfigurationError, GeekAIError
 from geekai_local.replies import completion, delta, json_reply, sse
@@ -59,7 +60,7 @@ def test_a_message_keeps_its_name_and_a_response_the_id_of_its_request(server: A
 
 
 def test_a_block_of_an_unknown_kind_is_an_error_in_plain_words(make: Any) -> None:
-    class SmellBlock(BaseContentBlock):
+    class SmellBlock(BaseModel):
         block_type: str = "smell"
 
     message = ChatMessage(role="user", content="Hi")
