@@ -12,7 +12,7 @@ import datetime
 import typer
 from langchain.agents import create_agent
 from langchain.agents.middleware import ModelCallLimitMiddleware
-from langchain_core.messages import AnyMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from rich.console import Console
 
 from geekai_core import GeekAIError
@@ -37,11 +37,11 @@ def show(message: AnyMessage) -> None:
     if isinstance(message, ToolMessage):
         for line in message.text.splitlines():
             console.print(f"    {line}", style="dim")
-        return
-    console.print(message.text)
-    for call in message.tool_calls:
-        given = ", ".join(f"{name}={value!r}" for name, value in call["args"].items())
-        console.print(f"  → {call['name']}({given})", style="cyan")
+    elif isinstance(message, AIMessage):
+        console.print(message.text)
+        for call in message.tool_calls:
+            given = ", ".join(f"{name}={value!r}" for name, value in call["args"].items())
+            console.print(f"  → {call['name']}({given})", style="cyan")
 
 
 def main(question: str, model: str = "gpt-4o-mini", steps: int = 6) -> None:

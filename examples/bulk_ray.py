@@ -62,9 +62,9 @@ def main(questions: Path, answers: Path, model: str = "gpt-4o-mini", actors: int
     rows = {str(row["id"]): row["question"] for row in map(json.loads, questions.read_bytes().splitlines())}
     items = [{"id": id, "question": question} for id, question in rows.items() if id not in done]
     ray.data.DataContext.get_current().enable_progress_bars = False  # ours tells what is spent
-    data = ray.data.from_items(items, override_num_blocks=len(items) // BATCH + 1)  # a block is a batch is a part
+    todo = ray.data.from_items(items, override_num_blocks=len(items) // BATCH + 1)  # a block is a batch is a part
     pool = ray.data.ActorPoolStrategy(size=actors)
-    data = data.map_batches(Asker, fn_constructor_args=(model, answers.absolute(), at_once), compute=pool, num_cpus=0.5)
+    data = todo.map_batches(Asker, fn_constructor_args=(model, answers.absolute(), at_once), compute=pool, num_cpus=0.5)
     failed, tokens, units = {}, 0, 0.0
     with tqdm(total=len(rows), initial=len(rows) - len(items), unit="row") as bar:
         for batch in data.iter_batches(batch_size=None) if items else ():

@@ -10,6 +10,7 @@ anything. Ctrl-C ends an answer, and what was said stands; an empty line ends th
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import typer
 from langchain_core import messages as lc
@@ -58,7 +59,8 @@ def answer(model: ChatGeekAI, messages: list[lc.BaseMessage]) -> lc.AIMessage:
 
 def main(model: str = "gpt-4o-mini", think: bool = False, search: bool = False, memory: Path | None = None) -> None:
     """Chat. The conversation is kept in the file MEMORY, where one is given."""
-    searching = {"enable_search": True, "search_config": {"return_result": True, "count": 5}} if search else {}
+    config = {"return_result": True, "count": 5}
+    searching: dict[str, Any] = {"enable_search": True, "search_config": config} if search else {}
     chat = ChatGeekAI(model=model, enable_thinking=think or None, **searching)
     kept = memory.read_text("utf-8") if memory and memory.exists() else None
     messages = lc.messages_from_dict(json.loads(kept)) if kept else [lc.SystemMessage(SYSTEM)]

@@ -46,9 +46,9 @@ def main(folder: Path, questions: Path, model: str = "gpt-4o-mini", judge: str =
     table = Table("question", "answer", show_lines=True, show_footer=True)
     for name, verdicts in results.items():
         table.add_column(name, footer=f"{sum(bool(verdict.passing) for verdict in verdicts)}/{len(verdicts)}")
-    for verdicts in zip(*results.values(), strict=True):
-        said = ["yes" if verdict.passing else "[red]no[/red]" for verdict in verdicts]
-        table.add_row(escape(verdicts[0].query), escape(verdicts[0].response), *said)
+    for row in zip(*results.values(), strict=True):
+        said = ["yes" if verdict.passing else "[red]no[/red]" for verdict in row]
+        table.add_row(escape(row[0].query or ""), escape(row[0].response or ""), *said)
     console = Console()
     console.print(table)
     console.print(f"{len(spent.calls)} calls, {spent.usage.get('total_tokens', 0)} tokens")

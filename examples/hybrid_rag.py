@@ -40,7 +40,8 @@ def renumbered(answer: str, found: list[Document]) -> tuple[str, list[Document]]
 
     A citation of what is not there goes. An answer that cites nothing rests on all that was found.
     """
-    pieces, numbers, at = [], {}, 0
+    numbers: dict[int, int] = {}
+    pieces, at = [], 0
     for (start, end), cited in groupby(markers(answer), key=lambda marker: (marker.start, marker.end)):
         known = [marker.number for marker in cited if marker.number <= len(found)]
         pieces += [answer[at:start], *(f"[{numbers.setdefault(number, len(numbers) + 1)}]" for number in known)]

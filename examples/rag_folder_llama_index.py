@@ -44,15 +44,16 @@ def node_id(number: int, page: BaseNode) -> str:
 
 def update(vectors: QdrantVectorStore, known: Path, folder: Path, embedding: GeekAIEmbedding) -> None:
     """Bring the store up to date with the folder."""
+    docstore = SimpleDocumentStore.from_persist_path(str(known)) if known.exists() else SimpleDocumentStore()
     pipeline = IngestionPipeline(
         transformations=[SentenceSplitter(chunk_size=200, chunk_overlap=20, id_func=node_id), embedding],
         vector_store=vectors,
-        docstore=SimpleDocumentStore.from_persist_path(str(known)) if known.exists() else SimpleDocumentStore(),
+        docstore=docstore,
         docstore_strategy=DocstoreStrategy.UPSERTS_AND_DELETE,
         disable_cache=True,  # the two stores know it all
     )
     embedded = pipeline.run(documents=pages(folder), show_progress=True)
-    pipeline.docstore.persist(str(known))
+    docstore.persist(str(known))
     print(f"{len(embedded)} passages embedded")
 
 
