@@ -1,17 +1,16 @@
-"""Key, host and clients: what everything here shares that talks to GeekAI."""
+"""Key and host, as LlamaIndex names them: what everything here shares that talks to GeekAI."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from pydantic import AliasChoices, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import AliasChoices, Field, SecretStr
 
 from geekai_core import AsyncClient, Client
-from geekai_core.connect import Connected, Names, connected
-from geekai_core.options import ConnectionOptions, refuse_unknown
+from geekai_core.connect import Connection, Names
 
 if TYPE_CHECKING:
     import httpx
@@ -22,14 +21,11 @@ if TYPE_CHECKING:
 else:
     Key = HttpClient = HttpAsyncClient = Any  # httpx is imported with the first request
 
-_NAMES = Names("api_key", "api_base", "http_client", "async_http_client")
 
+class GeekAIConnection(Connection):
+    """The fields and clients of an object that talks to GeekAI."""
 
-class GeekAIConnection(ConnectionOptions):
-    """The fields and clients of an object that talks to GeekAI, and how it is copied and pickled."""
-
-    _idle: ClassVar[frozenset[str]] = frozenset()
-    """Keywords of the peers that are accepted and mean nothing here."""
+    _names = Names("api_key", "api_base", "http_client", "async_http_client")
 
     api_key: Key = Field(default=None, exclude=True, repr=False)
     """The key, or a function that gives it. Default: `GEEKAI_API_KEY`."""
@@ -47,59 +43,11 @@ class GeekAIConnection(ConnectionOptions):
     async_http_client: HttpAsyncClient = Field(default=None, exclude=True, repr=False)
     """An `httpx.AsyncClient` of your own, which you close."""
 
-    _made: Connected | None = PrivateAttr(default=None)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_names(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            data = {name: value for name, value in data.items() if name not in cls._idle}
-            refuse_unknown(cls, data)
-        return data
-
-    def model_post_init(self, context: Any, /) -> None:
-        """Make the clients, which open no connection yet. Raises `ConfigurationError` for settings that cannot work."""
-        self._clients()
-
-    def _clients(self) -> tuple[Client, AsyncClient]:
-        """The clients for the settings as they are now: fields may be assigned, and a copy may differ in them."""
-        made = self._made = connected(self.__dict__, _NAMES, self._made)
-        return made.client, made.async_client
-
-    @contextmanager
-    def _client(self) -> Iterator[Client]:
+    def _client(self) -> AbstractContextManager[Client]:
         client = self._clients()[0]
-        if self.reuse_client or self.http_client is not None:
-            yield client
-        else:
-            with Client(client.config) as once:
-                yield once
+        return nullcontext(client) if self.reuse_client or self.http_client is not None else Client(client.config)
 
-    @asynccontextmanager
-    async def _async_client(self) -> AsyncIterator[AsyncClient]:
+    def _async_client(self) -> AbstractAsyncContextManager[AsyncClient]:
         client = self._clients()[1]
-        if self.reuse_client or self.async_http_client is not None:
-            yield client
-        else:
-            async with AsyncClient(client.config) as once:
-                yield once
-
-    def close(self) -> None:
-        """Close the connections of the synchronous client. A later call opens new ones."""
-        self._clients()[0].close()
-
-    async def aclose(self) -> None:
-        """Close the running loop's connections."""
-        await self._clients()[1].aclose()
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> GeekAIConnection:
-        memo = {} if memo is None else memo
-        for name in ("http_client", "async_http_client", "callback_manager", "rate_limiter", "embeddings_cache"):
-            shared = getattr(self, name, None)
-            memo[id(shared)] = shared  # a copy counts against the same limit, and fills the same cache
-        return super().__deepcopy__(memo)
-
-    def __getstate__(self) -> dict[Any, Any]:
-        twin = self.model_copy()  # core's way deletes what does not pickle from the object itself
-        twin._made = None
-        return super(GeekAIConnection, twin).__getstate__()
+        kept = self.reuse_client or self.async_http_client is not None
+        return nullcontext(client) if kept else AsyncClient(client.config)
