@@ -38,7 +38,7 @@ def show(message: AnyMessage) -> None:
         for line in message.text.splitlines():
             console.print(f"    {line}", style="dim")
     elif isinstance(message, AIMessage):
-        console.print(message.text)
+        console.print(message.text, end="\n" if message.text else "")
         for call in message.tool_calls:
             given = ", ".join(f"{name}={value!r}" for name, value in call["args"].items())
             console.print(f"  → {call['name']}({given})", style="cyan")
