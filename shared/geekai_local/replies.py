@@ -227,14 +227,13 @@ def answer(
     top |= {"citations": [*citations]} if citations else {}
     top |= {"search_results": [*search_results]} if search_results else {}
     whole = completion(text, reasoning_content=reasoning or ..., tool_calls=calls or ..., **top)
-    return lambda request: told(whole, request)
 
+    def reply(request: Request) -> Reply:
+        body = request.json
+        said = {**whole, "model": body["model"]}
+        return sse(*_pieces(said, body.get("stream_options") or {})) if body.get("stream") else json_reply(said)
 
-def told(whole: Json, request: Request) -> Reply:
-    """A whole answer as the request wants it: as it is, or word by word, with usage last where that is asked for."""
-    body = request.json
-    whole = {**whole, "model": body["model"]}
-    return sse(*_pieces(whole, body.get("stream_options") or {})) if body.get("stream") else json_reply(whole)
+    return reply
 
 
 def _pieces(whole: Json, options: Json) -> Iterator[Json]:

@@ -20,7 +20,7 @@ import zlib
 
 from geekai_local import replies
 from geekai_local.replies import CJK, TOKEN, Json, Reply, Request, dumps, error, tool_call
-from geekai_local.schema_retrieval import RETRIEVAL, SOURCES, found_pages
+from geekai_local.schema_retrieval import RETRIEVAL, SOURCES, count, found_pages
 from geekai_local.schema_samples import quoted, sample
 
 WORD = re.compile(rf"[{CJK}]|[a-z]{{4,}}")
@@ -28,19 +28,19 @@ WORD = re.compile(rf"[{CJK}]|[a-z]{{4,}}")
 
 def answer_from_schemas(request: Request) -> Reply:
     """Answer a request from what it asks for; an unknown path is a 404, a request that makes no sense a 400."""
-    if request.route in RETRIEVAL:
-        return RETRIEVAL[request.route](request)
-    if request.route != "/chat/completions":
+    answers = {"/chat/completions": (("model", "messages"), _chat), **RETRIEVAL}
+    if request.route not in answers:
         return error(404, f"no such path: {request.route}")
+    needed, answer = answers[request.route]
+    if not all(request.json.get(name) for name in needed):
+        return error(400, f"{' and '.join(needed)} are required")
+    return answer(request)
+
+
+def _chat(request: Request) -> Reply:
     body = request.json
-    if not body.get("model") or not body.get("messages"):
-        return error(400, "model and messages are required")
     if isinstance(body.get("tool_choice"), dict) and not _usable_tools(body):
         return error(400, f"tool_choice names no tool: {dumps(body['tool_choice'])}")
-    return replies.told({**_answer(body), "id": f"chatcmpl-{zlib.crc32(request.body):08x}"}, request)
-
-
-def _answer(body: Json) -> Json:
     messages = body["messages"]
     asked_at = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=0)
     text = _text(messages[asked_at])
@@ -48,17 +48,21 @@ def _answer(body: Json) -> Json:
     calls = _calls(body, question, messages[asked_at + 1 :])
     content, finish = (None, "tool_calls") if calls else _shortened(_content(body, question), body)
     reasoning = "First I read the question, then I answer it." if body.get("enable_thinking") else ""
-    given = {"reasoning_content": reasoning, "tool_calls": calls}
     searched = bool(body.get("enable_search"))
-    top: Json = {"citations": SOURCES} if searched else {}
-    if searched and (body.get("search_config") or {}).get("return_result"):
-        top["search_results"] = found_pages(question, len(SOURCES))
-    thought = _count(reasoning)
-    written = _count(content) + sum(_count(call["function"]["arguments"]) for call in calls)
-    read = sum(3 + _count(_text(message)) for message in messages)
-    counts = replies.usage(read, written + thought, int(searched), completion={"reasoning_tokens": thought})
-    extra = {name: value for name, value in given.items() if value}
-    return replies.completion(content, finish_reason=finish, extra=extra, usage=counts, **top)
+    shows_results = searched and (body.get("search_config") or {}).get("return_result")
+    thought = count(reasoning)
+    written = count(content or "") + sum(count(call["function"]["arguments"]) for call in calls)
+    read = sum(3 + count(_text(message)) for message in messages)
+    return replies.answer(
+        content,
+        reasoning=reasoning,
+        tool_calls=calls,
+        citations=SOURCES if searched else (),
+        search_results=found_pages(question, len(SOURCES)) if shows_results else (),
+        id=f"chatcmpl-{zlib.crc32(request.body):08x}",
+        finish_reason=finish,
+        usage=replies.usage(read, written + thought, int(searched), completion={"reasoning_tokens": thought}),
+    )(request)
 
 
 def _text(message: Json) -> str:
@@ -137,7 +141,3 @@ def _shortened(content: str, body: Json) -> tuple[str, str]:
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     tokens = TOKEN.findall(content)
     return ("".join(tokens[:limit]), "length") if limit and len(tokens) > limit else (content, "stop")
-
-
-def _count(text: str | None) -> int:
-    return len(TOKEN.findall(text or ""))

@@ -6,7 +6,7 @@ import math
 import re
 import zlib
 
-from geekai_local.replies import Json, Reply, Request, Responder, dumps, error, pages, ranking, vectors
+from geekai_local.replies import TOKEN, Json, Reply, Request, Responder, dumps, pages, ranking, vectors
 
 SOURCES = ["https://example.com/tea", "https://example.com/lighthouse"]
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
@@ -14,29 +14,20 @@ WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]
 
 def _embeddings(request: Request) -> Reply:
     body = request.json
-    given, model = body.get("input"), body.get("model")
-    if not model or not given:
-        return error(400, "model and input are required")
-    texts = [part if isinstance(part, str) else dumps(part) for part in ([given] if isinstance(given, str) else given)]
+    given = [body["input"]] if isinstance(body["input"], str) else body["input"]
+    texts = [part if isinstance(part, str) else dumps(part) for part in given]
     rows = [_vector(text, body.get("dimensions") or 64) for text in texts]
-    return vectors(*rows, tokens=sum(map(_count, texts)), model=model)
+    return vectors(*rows, tokens=sum(map(count, texts)), model=body["model"])
 
 
 def _rerank(request: Request) -> Reply:
-    body = request.json
-    query, documents = body.get("query"), body.get("documents")
-    if not body.get("model") or not query or not documents:
-        return error(400, "model, query and documents are required")
+    query, documents = request.json["query"], request.json["documents"]
     scores = [sum(map(float.__mul__, _vector(query), _vector(text))) for text in documents]
-    read = sum(map(_count, documents))
-    return ranking(*scores, query_tokens=_count(query), documents_tokens=read)(request)
+    return ranking(*scores, query_tokens=count(query), documents_tokens=sum(map(count, documents)))(request)
 
 
 def _web_search(request: Request) -> Reply:
-    body = request.json
-    if not body.get("model") or not body.get("prompt"):
-        return error(400, "model and prompt are required")
-    return pages(*found_pages(body["prompt"], body.get("count") or 10))
+    return pages(*found_pages(request.json["prompt"], request.json.get("count") or 10))
 
 
 def found_pages(question: str, count: int) -> list[Json]:
@@ -48,6 +39,11 @@ def found_pages(question: str, count: int) -> list[Json]:
     ]
 
 
+def count(text: str) -> int:
+    """The tokens of a text, roughly."""
+    return len(TOKEN.findall(text))
+
+
 def _vector(text: str, dimensions: int = 256) -> list[float]:
     """Of length 1: each word counts at a place of its own, or nearly so."""
     places = [zlib.crc32(word.encode()) % dimensions for word in WORD.findall(text.lower())] or [0]
@@ -55,12 +51,9 @@ def _vector(text: str, dimensions: int = 256) -> list[float]:
     return [places.count(place) / length for place in range(dimensions)]
 
 
-def _count(text: str) -> int:
-    return len(WORD.findall(text))
-
-
-RETRIEVAL: dict[str, Responder] = {
-    "/embeddings": _embeddings,
-    "/rerank": _rerank,
-    "/web_search": _web_search,
+RETRIEVAL: dict[str, tuple[tuple[str, ...], Responder]] = {
+    "/embeddings": (("model", "input"), _embeddings),
+    "/rerank": (("model", "query", "documents"), _rerank),
+    "/web_search": (("model", "prompt"), _web_search),
 }
+"""What answers each path, and what it needs to be told."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from functools import reduce
+from operator import getitem
 from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
@@ -42,36 +44,30 @@ class _Sampler:
         if "const" in schema:
             return schema["const"]
         if "enum" in schema:
-            values = schema["enum"]
-            return next((value for value in values if str(value).lower() in self._text.lower()), values[0])
-        if branches := schema.get("anyOf") or schema.get("oneOf"):
-            return self.value(_branch(branches, depth), depth)
+            named = [value for value in schema["enum"] if str(value).lower() in self._text.lower()]
+            return (named or schema["enum"])[0]
         kind = schema.get("type", "object" if "properties" in schema else "string")
-        if isinstance(kind, list):
-            return self.value(_branch([{**schema, "type": one} for one in kind], depth), depth)
-        if kind == "object":
-            return self._object(schema, depth)
-        if kind == "array":
-            return self._array(schema, depth)
-        if kind == "string":
-            return self._string(schema)
-        return self._number(schema) if kind in ("integer", "number") else (True if kind == "boolean" else None)
+        kinds = [{**schema, "type": one} for one in kind] if isinstance(kind, list) else []
+        if branches := schema.get("anyOf") or schema.get("oneOf") or kinds:
+            return self.value(_branch(branches, depth), depth)
+        if kind in ("object", "array"):
+            return self._object(schema, depth) if kind == "object" else self._array(schema, depth)
+        if kind in ("integer", "number"):
+            return self._number(schema)
+        return self._string(schema) if kind == "string" else {"boolean": True}.get(kind)
 
     def _resolve(self, schema: Json) -> Json:
         """Without `$ref` and `allOf` at its top: what they stand for is merged in."""
         while "$ref" in schema or "allOf" in schema:
-            rest = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
-            parts = [*schema.get("allOf", []), *([self._find(schema["$ref"])] if "$ref" in schema else [])]
-            properties = {name: one for part in [*parts, rest] for name, one in part.get("properties", {}).items()}
-            schema = {key: value for part in [*parts, rest] for key, value in part.items()}
+            rest = dict(schema)
+            parts = rest.pop("allOf", [])
+            if reference := rest.pop("$ref", ""):
+                parts = [*parts, reduce(getitem, filter(None, reference.lstrip("#").split("/")), self._root)]
+            parts = [*parts, rest]
+            properties = {name: one for part in parts for name, one in part.get("properties", {}).items()}
+            schema = {key: value for part in parts for key, value in part.items()}
             schema |= {"properties": properties} if properties else {}
         return schema
-
-    def _find(self, reference: str) -> Json:
-        found = self._root
-        for key in filter(None, reference.lstrip("#").split("/")):
-            found = found[key]
-        return found
 
     def _object(self, schema: Json, depth: int) -> Json:
         properties, extra = schema.get("properties", {}), schema.get("additionalProperties")
@@ -92,13 +88,11 @@ class _Sampler:
         return value.ljust(schema.get("minLength", 0), ".")
 
     def _number(self, schema: Json) -> float:
-        whole = schema["type"] == "integer"
-        value = float(next(self._numbers))
-        step = 1 if whole else 0.5
+        step = 1 if schema["type"] == "integer" else 0.5
         lowest = schema.get("minimum", schema.get("exclusiveMinimum", -math.inf) + step)
         highest = schema.get("maximum", schema.get("exclusiveMaximum", math.inf) - step)
-        value = max(lowest, min(highest, value))
-        return int(value) if whole else value
+        value = max(lowest, min(highest, float(next(self._numbers))))
+        return int(value) if step == 1 else value
 
 
 def _branch(branches: list[Json], depth: int) -> Json:
