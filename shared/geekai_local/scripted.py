@@ -73,24 +73,20 @@ class ScriptedServer:
         self.port: int = self._socket.getsockname()[1]
         if self._deaf:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # a deaf server's buffer is full soon
-        self._thread = threading.Thread(target=self._run, name="scripted-server", daemon=True)
+        # Of a deaf one, the kernel makes the connections: nobody accepts them.
+        run = self._stop.wait if self._deaf else lambda: asyncio.run(self._serve())
+        self._thread = threading.Thread(target=run, name="scripted-server", daemon=True)
         self._thread.start()
         return self
 
     def __exit__(self, kind: object, exc: BaseException | None, traceback: object) -> None:
         self._stop.set()
         self._thread.join()
+        self._socket.close()
         if exc is None and self._failures:
             raise self._failures[0]
 
-    def _run(self) -> None:
-        with self._socket:
-            asyncio.run(self._serve())
-
     async def _serve(self) -> None:
-        if self._deaf:  # the kernel makes the connections, nobody accepts them
-            await asyncio.to_thread(self._stop.wait)
-            return
         listener = await asyncio.start_server(self._accept, sock=self._socket, limit=2**20, backlog=4096)
         await asyncio.to_thread(self._stop.wait)
         listener.close()
@@ -184,16 +180,12 @@ async def _write(writer: asyncio.StreamWriter, steps: Iterable[Step], chunked: b
         elif isinstance(step, Hold):
             await asyncio.get_running_loop().create_future()
         elif isinstance(step, Pause):
-            await _pause(step.until)
+            if isinstance(step.until, float | int):
+                await asyncio.sleep(step.until)
+            else:
+                while not step.until.is_set():  # noqa: ASYNC110  # it is a thread's event, no loop can await it
+                    await asyncio.sleep(LOOK_AGAIN)
     return written
-
-
-async def _pause(until: float | threading.Event) -> None:
-    if isinstance(until, threading.Event):
-        while not until.is_set():  # noqa: ASYNC110  # it is a thread's event, no loop can await it
-            await asyncio.sleep(LOOK_AGAIN)
-    else:
-        await asyncio.sleep(until)
 
 
 def _head(reply: Reply, framing: str, length: int | None) -> bytes:
