@@ -8,7 +8,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -27,8 +27,8 @@ class Engine:
     def __init__(self, model: LocalModel | Upstream) -> None:
         """Load `model`, or get ready to call it. Raises `StartError`."""
         self.model = model
-        server = model if isinstance(model, Upstream) else _Child(model)
-        self._child = server if isinstance(server, _Child) else None
+        self._child: subprocess.Popen[bytes] | None
+        self._child, server = (None, model) if isinstance(model, Upstream) else _started(model)
         self._key = server.key or ""
         # llama.cpp promises keep-alive and closes after each stream, so no connection is kept.
         headers = {"Connection": "close"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
@@ -85,47 +85,35 @@ class Engine:
     def close(self) -> None:
         """End the child process, if there is one, and wait for its end."""
         if self._child:
-            self._child.close()
+            _end(self._child)
 
 
-class _Child:
-    """A running llama.cpp."""
+def _started(model: LocalModel) -> tuple[subprocess.Popen[bytes], Upstream]:
+    """A llama.cpp of our own, on a port that is nobody else's business: hence the key."""
+    key, pipe, command = secrets.token_urlsafe(), subprocess.PIPE, [sys.executable, "-m", "geekai_local._llama"]
+    # Idle threads that spin starve the others: on two cores, 3 tokens a second instead of 60.
+    env = {**os.environ, "OMP_WAIT_POLICY": "passive"}
+    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=env)
+    assert process.stdin
+    assert process.stdout
+    settings = {"path": str(model.path), "template": model.template, "key": key}
+    answer = {"error": "llama.cpp ended while loading it"}
+    try:
+        with suppress(OSError, ValueError):
+            process.stdin.write(json.dumps(settings).encode() + b"\n")
+            process.stdin.flush()
+            answer = json.loads(process.stdout.read())
+        if "error" in answer:
+            raise StartError(f"cannot load {model.path}: {answer['error']}")
+    except BaseException:
+        _end(process)
+        raise
+    return process, Upstream(f"{answer['url']}/v1", key)
 
-    def __init__(self, model: LocalModel) -> None:
-        self.key = secrets.token_urlsafe()  # it listens on a port of its own, which is nobody else's business
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "geekai_local._llama"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            # Idle threads that spin starve the others: on two cores, 3 tokens a second instead of 60.
-            env={**os.environ, "OMP_WAIT_POLICY": "passive"},
-        )
-        try:
-            self.url = self._started({"path": str(model.path), "template": model.template, "key": self.key})
-        except BaseException:
-            self.close()
-            raise
 
-    def _started(self, settings: dict[str, Any]) -> str:
-        assert self._process.stdin
-        assert self._process.stdout
-        try:
-            self._process.stdin.write(json.dumps(settings).encode() + b"\n")
-            self._process.stdin.flush()
-            answer = json.loads(self._process.stdout.read())
-        except (OSError, ValueError):
-            answer = {"error": "llama.cpp ended while loading it"}
-        if "url" not in answer:
-            raise StartError(f"cannot load {settings['path']}: {answer['error']}")
-        return f"{answer['url']}/v1"
-
-    def close(self) -> None:
-        try:
-            self._process.communicate(timeout=5)  # closes its input, which ends it
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()  # it keeps nothing that could be lost
+    process.communicate()
 
 
 async def _payloads(source: AsyncIterator[bytes]) -> AsyncIterator[Any]:
