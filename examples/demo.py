@@ -36,7 +36,7 @@ import langchain_geekai
 import llama_index_geekai
 from geekai_core import GeekAIError
 from geekai_core.citations import Source
-from geekai_local.questions import QUESTIONS
+from geekai_local.questions import read_questions
 from geekai_local.search import CORPUS, Passage, read_folder
 from geekai_local.serving import serve
 from langchain_geekai import ChatGeekAI
@@ -202,15 +202,15 @@ def score(chain: Runnable[str, Any], engine: BaseQueryEngine) -> dict[str, int]:
         "LangChain": lambda question: str(chain.invoke(question).text),
         "LlamaIndex": lambda question: str(engine.query(question)),
     }
-    right = dict.fromkeys(ask, 0)
+    questions, right = read_questions(), dict.fromkeys(ask, 0)
     with Progress(console=console, transient=True) as progress:
-        task = progress.add_task("Asking", total=len(QUESTIONS) * len(ask))
-        for question in QUESTIONS:
+        task = progress.add_task("Asking", total=len(questions) * len(ask))
+        for question in questions:
             for name, answer in ask.items():
                 right[name] += question.is_right(answer(question.text))
                 progress.advance(task)
     for name, count in right.items():
-        console.print(f"{name}: {count} of {len(QUESTIONS)} right")
+        console.print(f"{name}: {count} of {len(questions)} right")
     return right
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from geekai_core.wire import ChatCompletion
-from geekai_local.questions import QUESTIONS
+from geekai_local.questions import read_questions
 from geekai_local.serving import serve
 from tests.local.conftest import Caller
 
@@ -72,7 +72,7 @@ def test_usage_of_a_stream_comes_only_when_asked_for(caller: Caller) -> None:
 
 def test_search_answers_from_the_documents(caller: Caller) -> None:
     """What no model can know is answered for the most part, and the page that tells is cited each time."""
-    asked = QUESTIONS[2:6]
+    asked = read_questions()[2:6]
     answers = [caller.ask(question.text, enable_search=True, max_tokens=32) for question in asked]
     assert all(
         question.page in [link.rsplit("/", 1)[1] for link in answer.citations]
@@ -84,7 +84,7 @@ def test_search_answers_from_the_documents(caller: Caller) -> None:
 def test_search_results_come_as_asked_for(caller: Caller) -> None:
     """As many as asked for, in GeekAI's shape; the citations are those of them that the model was given."""
     config = {"return_result": True, "count": 3}
-    answer = caller.ask(QUESTIONS[3].text, enable_search=True, search_config=config, max_tokens=4)
+    answer = caller.ask(read_questions()[3].text, enable_search=True, search_config=config, max_tokens=4)
     assert len(answer.search_results) == 3
     assert answer.search_results[0].keys() == {"title", "link", "content", "refer"}
     assert answer.citations == [answer.search_results[0]["link"]]

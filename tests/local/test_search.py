@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from geekai_local.questions import QUESTIONS
+from geekai_local.questions import read_questions
 from geekai_local.search import CORPUS, MAX_WORDS, Passage, SearchIndex, read_folder, split_document
 
 
@@ -96,8 +96,9 @@ def test_results_have_the_shape_of_geekai(corpus: SearchIndex) -> None:
 
 def test_every_question_is_answered_by_its_page_and_found_by_search(corpus: SearchIndex) -> None:
     """Each expected string stands in the page that is named, and a search for two passages brings it."""
-    assert len(QUESTIONS) == 20
-    for question in QUESTIONS:
+    questions = read_questions()
+    assert len(questions) == 20
+    for question in questions:
         assert question.is_right((CORPUS / question.page).read_text(encoding="utf-8"))
         assert any(question.is_right(result["content"]) for result in corpus.search(question.text, 2)), question.text
 
