@@ -17,8 +17,8 @@ from typing import Any
 
 from geekai_core._answers import Context
 from geekai_core._faults import judge
+from geekai_core.advice import nearest
 from geekai_core.errors import APIStatusError, APITimeoutError, RequestError, redact, request_id, status_error
-from geekai_core.models import nearest_model
 
 logger = logging.getLogger("geekai_core")
 
@@ -215,7 +215,7 @@ def _hint(context: Context, call: Call) -> str | None:
     if context.status not in (400, 404) or call.model is None:
         return None
     if call.known_models and call.model not in call.known_models:
-        return f"/models does not list {call.model!r}{nearest_model(call.model, call.known_models)}"
+        return f"/models does not list {call.model!r}{nearest(call.model, call.known_models)}"
     return "the ids of all models: Client().models(), or 'geekai models'" if context.status == 404 else None
 
 

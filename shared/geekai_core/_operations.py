@@ -115,42 +115,35 @@ def told(answer: A, reply: Reply) -> A:
     return answer
 
 
-def request_body(config: Config, fields: Mapping[str, Any], *, stream: bool = False) -> dict[str, Any]:
-    """The body of a chat request from keywords. Raises `ConfigurationError` for a field that nothing knows."""
-    named = dict(fields)
-    messages = named.pop("messages", None)
-    if not isinstance(messages, list):
-        raise ConfigurationError("messages=[…] is needed: a list of {'role': …, 'content': …}")
-    return chat_body(messages, call_fields(named), stream=stream, stream_usage=config.stream_usage)
-
-
-def _post(config: Config, body: Mapping[str, Any]) -> Operation[ChatCompletion]:
-    return Operation("POST", "/chat/completions", functools.partial(read_chat, split_think=config.split_think), body)
-
-
-def chat(config: Config, body: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> Operation[ChatCompletion]:
-    """A whole chat answer."""
-    body = body if body is not None else request_body(config, fields)
-    if body.get("stream"):
-        raise ConfigurationError("a whole answer cannot have 'stream': true; use stream()")
-    return _post(config, body)
-
-
-def stream(config: Config, body: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> Operation[ChatCompletion]:
-    """A streamed chat answer; its reading is `StreamReader`'s."""
-    if body is None:
-        body = request_body(config, fields, stream=True)
-    elif not body.get("stream"):
-        raise ConfigurationError("a body for stream() must hold 'stream': true")
-    return _post(config, body)
+def chat(
+    config: Config, body: Mapping[str, Any] | None, fields: Mapping[str, Any], *, stream: bool = False
+) -> Operation[ChatCompletion]:
+    """A chat answer; that of a stream is read by `StreamReader`."""
+    read = functools.partial(read_chat, split_think=config.split_think)
+    return Operation("POST", "/chat/completions", read, _body(config, body, fields, stream))
 
 
 def submit(config: Config, body: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> Operation[ChatCompletion]:
     """A background task."""
-    body = body if body is not None else request_body(config, fields)
-    if body.get("stream"):
-        raise ConfigurationError("a background task cannot stream; use one of the two")
-    return Operation("POST", "/chat/completions", _task_reader(config), {**body, "background": True})
+    asked = {**_body(config, body, fields), "background": True}
+    return Operation("POST", "/chat/completions", _task_reader(config), asked)
+
+
+def _body(
+    config: Config, body: Mapping[str, Any] | None, fields: Mapping[str, Any], stream: bool = False
+) -> Mapping[str, Any]:
+    """A ready body, or one of keywords. Raises `ConfigurationError` for a field that nothing knows."""
+    if body is None:
+        named = dict(fields)
+        messages = named.pop("messages", None)
+        if not isinstance(messages, list):
+            raise ConfigurationError("messages=[…] is needed: a list of {'role': …, 'content': …}")
+        body = chat_body(messages, call_fields(named), stream=stream, stream_usage=config.stream_usage)
+    if stream and not body.get("stream"):
+        raise ConfigurationError("a body for stream() must hold 'stream': true")
+    if body.get("stream") and not stream:
+        raise ConfigurationError("a whole answer and a background task cannot stream: use stream()")
+    return body
 
 
 def fetch(config: Config, task_id: str, within: float | None = None) -> Operation[ChatCompletion]:
@@ -176,13 +169,12 @@ def is_done(task: ChatCompletion) -> bool:
     """
     status = (task.status or "").lower()
     if status in _FAILED or (task.error and not task.choices):
-        error = task.error
-        words = error if isinstance(error, str) else (error.message if error else None)
+        words = getattr(task.error, "message", task.error)  # in place of an object, the server may send its words
         raise TaskFailedError(
             f"the task {task.id} ended as '{task.status}': {words or 'the server gave no reason'}",
             task_id=task.id,
             status=task.status,
-            code=None if isinstance(error, str) or error is None else error.code,
+            code=getattr(task.error, "code", None),
             body=task.raw,
             request_id=task.request_id,
         )
@@ -238,12 +230,10 @@ def models(config: Config) -> Steps[list[ModelInfo]]:
 
 
 def _fields(given: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
-    fields = {}
-    for name, value in given.items():
+    for name in given:
         if name not in known and name != "extra_body":
             raise unknown_field(name, known)
-        if value is not None and name != "extra_body":
-            fields[name] = value
+    fields = {name: value for name, value in given.items() if value is not None and name in known}
     return {**fields, **(given.get("extra_body") or {})}
 
 

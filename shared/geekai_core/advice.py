@@ -16,13 +16,16 @@ _ADDRESS = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
-    """A hint that names the field nearest to `name`, or nothing where none is as like as that (1 is equal).
+    """A hint that names what is nearest to `name`, whatever the case of its letters.
 
-    >>> nearest("max_token", ["max_tokens", "model"])
-    "; did you mean 'max_tokens'?"
+    Nothing where none is as like as that (1 is equal).
+
+    >>> nearest("max_token", ["max_tokens", "model"]), nearest("GPT-4", ["gpt-4o", "glm-4"])
+    ("; did you mean 'max_tokens'?", "; did you mean 'gpt-4o'?")
     """
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    by_lower = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=likeness)
+    return f"; did you mean '{by_lower[close[0]]}'?" if close else ""
 
 
 def media_url(url: str, instead: str) -> str:

@@ -96,7 +96,7 @@ class Client:
 
     def stream(self, body: Body | None = None, /, **fields: Any) -> Stream:
         """`with client.stream(…) as s:` iterate `s` for deltas; `s.answer` is the whole. Arguments as for `chat`."""
-        return Stream(self._pool, ops.stream(self.config, body, fields))
+        return Stream(self._pool, ops.chat(self.config, body, fields, stream=True))
 
     def submit(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
         """Start a background task; its `id` is for `fetch` and `wait`. Arguments as for `chat`."""
@@ -234,7 +234,7 @@ class AsyncClient:
 
     def stream(self, body: Body | None = None, /, **fields: Any) -> AsyncStream:
         """`Client.stream`, for `async with` and `async for`."""
-        return AsyncStream(self._pool, ops.stream(self.config, body, fields))
+        return AsyncStream(self._pool, ops.chat(self.config, body, fields, stream=True))
 
     async def submit(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
         """`Client.submit`, awaiting."""

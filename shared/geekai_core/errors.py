@@ -91,26 +91,9 @@ class APIStatusError(RequestError):
     """
 
     status_code: int
-    code: str | int | None
-    body: Any
-    headers: dict[str, str]
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        status_code: int,
-        code: str | int | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-        request_id: str | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status_code = status_code
-        self.code = code
-        self.body = body
-        self.headers = dict(headers or {})
-        self.request_id = request_id
+    code: str | int | None = None
+    body: Any = None
+    headers: Mapping[str, str] = {}
 
 
 class BadRequestError(APIStatusError):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from geekai_core.advice import nearest
 from geekai_core.wire import ModelInfo
 
 DEFAULT_CONTEXT_WINDOW = 32_768
@@ -88,18 +86,6 @@ def _count(value: Any) -> int | None:
         value = int(value)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return int(value) if is_number and 0 < value < 1e12 else None
-
-
-def nearest_model(name: str, known: Iterable[str]) -> str:
-    """A hint that names the model nearest to `name`, whatever the case of its letters, or an empty string.
-
-    >>> nearest_model("GPT-4", ["gpt-4o", "glm-4"])
-    "; did you mean 'gpt-4o'?"
-    """
-    by_lower = {model.lower(): model for model in known}
-    hint = nearest(name.lower(), by_lower)
-    _, quote, found = hint.partition("'")
-    return hint.replace(found[:-2], by_lower[found[:-2]]) if quote else ""
 
 
 def langchain_profile(info: ModelInfo) -> dict[str, Any]:

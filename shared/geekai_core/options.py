@@ -231,17 +231,6 @@ class ClientOptions(ConnectionOptions):
 WIRE_NAMES = {"max_tokens": "max_completion_tokens", "request_metadata": "metadata"}
 """Fields whose name on the wire differs from ours."""
 
-PER_CALL = frozenset(ChatOptions.model_fields) | {"model", "tools", "tool_choice", "stream_options", "extra_body"}
-"""What a single call may override."""
-
-_ALIASES = {
-    "max_completion_tokens": "max_tokens",
-    "max_new_tokens": "max_tokens",
-    "stop_sequences": "stop",
-    "audio_config": "audio",
-}
-
-
 _SETTINGS = (("search_config", "enable_search", SearchConfig), ("thinking", "enable_thinking", Thinking))
 _NO_MODEL = "no model was named: pass model=… ('geekai models' lists them)"
 
@@ -286,6 +275,12 @@ def _keywords(cls: type[BaseModel]) -> dict[str, str]:
     return names
 
 
+_PER_CALL = _keywords(ChatOptions) | {
+    name: name for name in ("model", "tools", "tool_choice", "stream_options", "extra_body")
+}
+"""The field that each keyword of a single call stands for."""
+
+
 def call_fields(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """The keywords of one call under our own names, as plain values; refuses unknown ones.
 
@@ -293,9 +288,9 @@ def call_fields(overrides: Mapping[str, Any]) -> dict[str, Any]:
     """
     fields: dict[str, Any] = {}
     for name, value in overrides.items():
-        field = _ALIASES.get(name, name)
-        if field not in PER_CALL:
-            raise unknown_field(name, [*PER_CALL, *_ALIASES])
+        field = _PER_CALL.get(name)
+        if field is None:
+            raise unknown_field(name, _PER_CALL)
         if field in fields and fields[field] is not None and value is not None:
             raise ConfigurationError(f"'{field}' is given twice, once as '{name}'")
         fields[field] = [value] if field == "stop" and isinstance(value, str) else _plain(value)

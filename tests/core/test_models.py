@@ -2,7 +2,8 @@
 
 import pytest
 
-from geekai_core.models import DEFAULT_CONTEXT_WINDOW, facts, langchain_profile, nearest_model, supports_tools
+from geekai_core.advice import nearest
+from geekai_core.models import DEFAULT_CONTEXT_WINDOW, facts, langchain_profile, supports_tools
 from geekai_core.wire import ModelInfo
 
 
@@ -81,10 +82,10 @@ def test_nothing_said_is_nothing_known() -> None:
 
 def test_a_misspelt_model_is_hinted_at_whatever_the_case() -> None:
     known = ["GPT-4o", "glm-4", "it's-a-model"]
-    assert nearest_model("gpt4o", known) == "; did you mean 'GPT-4o'?"
-    assert nearest_model("ITS-A-MODEL", known) == "; did you mean 'it's-a-model'?"
-    assert nearest_model("entirely-else", known) == ""
-    assert nearest_model("gpt-4o", []) == ""
+    assert nearest("gpt4o", known) == "; did you mean 'GPT-4o'?"
+    assert nearest("ITS-A-MODEL", known) == "; did you mean 'it's-a-model'?"
+    assert nearest("entirely-else", known) == ""
+    assert nearest("gpt-4o", []) == ""
 
 
 def test_a_profile_holds_what_was_said_and_no_more() -> None:
