@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
 from geekai_core import ChatOptions, ClientOptions, __version__
 from geekai_core.models import langchain_profile, supports_tools
@@ -19,6 +19,8 @@ from langchain_geekai._messages import PROVIDER
 
 class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
     """The fields of `ChatGeekAI`, which documents them, and everything that follows from them alone."""
+
+    model_config = ConfigDict(defer_build=True)  # only `ChatGeekAI` is ever made
 
     model: str = Field(validation_alias=AliasChoices("model", "model_name"))
     """The model's id, as GeekAI lists it."""

@@ -52,7 +52,7 @@ def _shape(schema: Any) -> dict[str, Any]:
     name = shape.get("title") or "answer"
     if isinstance(schema, type) and hasattr(schema, "model_json_schema"):
         own = schema.model_json_schema()
-        refs = {at: set(_REF.findall(json.dumps(inner))) for at, inner in own.get("$defs", {}).items()}
+        refs = {at: set(re.findall(_REF, json.dumps(inner))) for at, inner in own.get("$defs", {}).items()}
         for _ in refs:
             refs = {at: found.union(*(refs[one] for one in found)) for at, found in refs.items()}
         if any(at in found for at, found in refs.items()):
@@ -61,7 +61,7 @@ def _shape(schema: Any) -> dict[str, Any]:
     return {"schema": shape, "name": name}
 
 
-_REF = re.compile(r'"#/\$defs/([^"]+)"')
+_REF = r'"#/\$defs/([^"]+)"'
 
 
 def schema_format(schema: Any, strict: bool | None) -> Body:

@@ -10,6 +10,7 @@ from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from pydantic import ConfigDict
 
 from geekai_core import ChatCompletion, GeekAIError
 from geekai_core.advice import warn_unable
@@ -105,6 +106,8 @@ class ChatGeekAI(GeekAIModel):
     Errors: each is GeekAI's and LangChain's at once, see `geekai_core.errors`. A pickled model carries its key: treat
     it as a secret.
     """
+
+    model_config = ConfigDict(defer_build=False)
 
     def _request(
         self, messages: list[BaseMessage], stop: list[str] | None, kwargs: Mapping[str, Any], *, stream: bool = False

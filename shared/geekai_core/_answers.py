@@ -74,9 +74,8 @@ class Context:
         return self.unreadable(f"the answer is larger than max_response_bytes ({self.max_bytes})", b"")
 
 
-_ESCAPE = re.compile(
-    rb'\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u(?P<first>[dD][89abAB]..)(?P<end>")?|u(?P<second>[dD][c-fC-F]..)|.)',
-    re.DOTALL,
+_ESCAPE = (
+    rb'(?s)\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u(?P<first>[dD][89abAB]..)(?P<end>")?|u(?P<second>[dD][c-fC-F]..)|.)'
 )
 """One escape of a JSON string: a whole surrogate pair, either half alone, or any other."""
 
@@ -98,7 +97,7 @@ class Surrogates:
 
     def mend(self, content: bytes) -> bytes:
         """`content` with whole pairs only."""
-        return _ESCAPE.sub(self._escape, content)
+        return re.sub(_ESCAPE, self._escape, content)
 
     def _escape(self, found: re.Match[bytes]) -> bytes:
         first, end, second = found.groups()

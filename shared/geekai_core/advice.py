@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from geekai_core.errors import ConfigurationError
 
-_ADDRESS = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
+_ADDRESS = r"(?i)(?!file:)[a-z][a-z0-9+.-]+://|data:"
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
@@ -34,7 +34,7 @@ def media_url(url: str, instead: str) -> str:
     >>> media_url("https://a.example/cat.png", "…")
     'https://a.example/cat.png'
     """
-    if _ADDRESS.match(url) or ("." not in url and not url.startswith("file:")):  # bare base64 has no dot
+    if re.match(_ADDRESS, url) or ("." not in url and not url.startswith("file:")):  # bare base64 has no dot
         return url
     raise ConfigurationError(f"{url!r} is a path on this machine, which the server cannot read: {instead}")
 

@@ -191,13 +191,13 @@ _OVERFLOW_HINT = "shorten the messages or max_tokens, or take a model with a lar
 WEB_PAGE = "a web page and no JSON: a proxy or a sign-in page answered, or the base URL lacks /api/v1"
 
 _OVERFLOW_CODES = {"context_length_exceeded", "exceed_context_size_error", "context_window_exceeded", "1261"}
-_OVERFLOW_WORDS = re.compile(
-    r"context[ _]?(length|window|size)|maximum context|prompt is too long|input is too long|too many (input )?tokens"
-    r"|reduce the length"
+_OVERFLOW_WORDS = (
+    r"(?i)context[ _]?(length|window|size)|maximum context|prompt is too long|input is too long"
+    r"|too many (input )?tokens|reduce the length"
     r"|上下文.{0,12}(超|长度|限制|过长)|(超出|超过|大于).{0,12}(上下文|最大长度|token|输入长度)"
-    r"|(输入|提示词?|prompt|消息|内容).{0,8}(过长|太长|超长|超出)",
-    re.IGNORECASE,
+    r"|(输入|提示词?|prompt|消息|内容).{0,8}(过长|太长|超长|超出)"
 )
+"""Compiled when first needed, like every pattern here that most programs never use: it takes a while."""
 
 
 def redact(text: str, secret: str | None) -> str:
@@ -282,7 +282,7 @@ def error_from_body(status: int, headers: Mapping[str, str], body: Any, *, hint:
     cls = _BY_STATUS.get(effective) or (ServerError if effective >= 500 else APIStatusError)
     words = message or "the server gave no reason"
     if issubclass(cls, (BadRequestError, RequestTooLargeError)) and (
-        str(code) in _OVERFLOW_CODES or _OVERFLOW_WORDS.search(words)
+        str(code) in _OVERFLOW_CODES or re.search(_OVERFLOW_WORDS, words)
     ):
         cls = ContextOverflowError
     text = f"HTTP {status}{f' ({code})' if code not in (None, status) else ''}: {words}"

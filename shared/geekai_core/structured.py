@@ -32,8 +32,8 @@ schema in words alone, which every model takes."""
 
 _RUNGS: tuple[Rung, ...] = get_args(Rung)
 
-_FENCE = re.compile(r"^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*[\w+-]*[ \t]*\r?\n?(?=\s*[{\[])", re.MULTILINE)
-_SURROGATE = re.compile(
+_FENCE = r"(?m)^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*[\w+-]*[ \t]*\r?\n?(?=\s*[{\[])"
+_SURROGATE = (
     r"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
 )
 """Escapes; `half` is one that stands for half a character, which no text may hold."""
@@ -53,13 +53,12 @@ _FEATURE: dict[Rung, str] = {
 }
 """What an error calls the feature of a rung. Messages that speak of `tool_calls` in the history are not meant."""
 
-_UNSUPPORTED = re.compile(
-    r"\bnot (yet |currently |be )?(support|allow|permit|available|implement|enabl|compatib|valid)|n't support"
+_UNSUPPORTED = (
+    r"(?is)\bnot (yet |currently |be )?(support|allow|permit|available|implement|enabl|compatib|valid)|n't support"
     r"|\bno support|unsupported|unavailable|incompatible|unrecogni[sz]ed|\binvalid\b|unexpected|extra (inputs|fields)"
     r"|unknown (variant|param|field|name|argument)|may not be|can ?not be|must be (one of|set|auto|none|text|['\"`])"
     r"|\bonly\b.{0,200}(support|accept|allow)|requires --"
-    r"|不支持|不能|无法|不可用|不允许|不兼容|不可以|未开通|未启用|无效|非法|不合法|有误|仅支持|只支持|仅限|只能|未知",
-    re.IGNORECASE | re.DOTALL,
+    r"|不支持|不能|无法|不可用|不允许|不兼容|不可以|未开通|未启用|无效|非法|不合法|有误|仅支持|只支持|仅限|只能|未知"
 )
 
 
@@ -69,7 +68,7 @@ def strip_fences(text: str) -> str:
     >>> strip_fences('Here it is:\\n```json\\n{"a": 1}\\n```')
     '{"a": 1}'
     """
-    match = None if text.lstrip()[:1] in ("{", "[") else _FENCE.search(text)
+    match = None if text.lstrip()[:1] in ("{", "[") else re.search(_FENCE, text)
     if match is None:
         return text
     inner = text[match.end() :]
@@ -85,7 +84,7 @@ def read_json(text: str, kind: type | tuple[type, ...] = (dict, list)) -> Any:
     JSON that was encoded twice, and line breaks within strings. `kind`: which values count. Raises
     `InvalidResponseError` with an excerpt when there is none.
     """
-    text = _SURROGATE.sub(lambda found: r"\ufffd" if found["half"] else found[0], text)
+    text = re.sub(_SURROGATE, lambda found: r"\ufffd" if found["half"] else found[0], text)
     answer = text.rpartition(_THINK_END)[2]
     for candidate in dict.fromkeys((text, answer, strip_fences(answer))):
         value = _parsed(candidate)
@@ -190,7 +189,7 @@ def next_rung(rung: Rung, error: BaseException, remaining: Sequence[Rung]) -> Ru
     inner = error.body.get("error") if isinstance(error.body, Mapping) else None
     param = inner.get("param") if isinstance(inner, Mapping) else None
     words = f"{error.message} {param or ''}"
-    refused = re.search(_FEATURE[rung], words, re.IGNORECASE) and _UNSUPPORTED.search(words)
+    refused = re.search(_FEATURE[rung], words, re.IGNORECASE) and re.search(_UNSUPPORTED, words)
     return remaining[0] if refused else None
 
 

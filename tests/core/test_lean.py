@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import httpx
 import pytest
 
@@ -45,3 +49,31 @@ def test_a_cookie_that_an_answer_sets_comes_back():
         for _ in range(3):
             client.chat(model="m", messages=[{"role": "user", "content": "Hi"}])
         assert [request.headers.get("cookie") for request in server.requests] == [None, "route=7", "route=7"]
+
+
+AT_ONCE = """
+import sys, threading
+from geekai_core.wire import ChatCompletion, FunctionCall
+
+failed, begin = [], threading.Barrier(8)
+
+def use():
+    begin.wait()
+    try:
+        FunctionCall(name="a"), ChatCompletion.model_validate({"choices": [{"message": {"content": "a"}}]})
+    except BaseException as error:
+        failed.append(error)
+
+sys.setswitchinterval(1e-5)
+threads = [threading.Thread(target=use) for _ in range(8)]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+sys.exit(repr(failed) if failed else 0)
+"""
+
+
+def test_threads_may_be_the_first_to_read_an_answer_at_once():
+    """The answers' classes are built when first needed."""
+    paths = os.pathsep.join(path for path in sys.path if path)
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", AT_ONCE], env={**os.environ, "PYTHONPATH": paths}, check=False)
+        assert done.returncode == 0
