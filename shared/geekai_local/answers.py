@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
 from geekai_core.options import SearchConfig
+from geekai_core.stream import Accumulator
 from geekai_core.wire import ChatRequest
 from geekai_local import prompting
 from geekai_local.engine import Engine
@@ -53,38 +54,11 @@ async def answer(request: ChatRequest, engine: Engine, index: SearchIndex) -> Ch
 
 async def collect(chunks: Chunks) -> dict[str, Any]:
     """The whole answer that `chunks` add up to."""
-    whole: dict[str, Any] = {}
-    choices: dict[int, dict[str, Any]] = {}
+    whole = Accumulator()
     async for chunk in chunks:
-        whole = {**chunk, **whole}  # the first value of each field wins
-        for piece in chunk["choices"]:
-            choice = choices.setdefault(piece["index"], {"index": piece["index"], "message": {}, "finish_reason": None})
-            choice["finish_reason"] = piece["finish_reason"] or choice["finish_reason"]
-            if piece.get("logprobs"):
-                choice.setdefault("logprobs", {"content": []})["content"] += piece["logprobs"]["content"]
-            for name, value in piece["delta"].items():
-                if name == "tool_calls":
-                    _join(choice["message"].setdefault(name, []), value)
-                else:  # text grows
-                    choice["message"][name] = (
-                        choice["message"].get(name, "") + value if isinstance(value, str) else value
-                    )
-    return {**whole, "object": "chat.completion", "choices": [choices[at] for at in sorted(choices)]}
-
-
-def _join(calls: list[dict[str, Any]], pieces: list[dict[str, Any]]) -> None:
-    """Add pieces of tool calls to the calls so far: the first piece of each names it, further ones append arguments.
-
-    Some servers count every call as the first one; then their ids tell them apart.
-    """
-    for piece in pieces:
-        at, function = piece.get("index", len(calls)), piece.get("function") or {}
-        arguments = function.get("arguments") or ""
-        if at < len(calls) and piece.get("id") in (None, calls[at].get("id")):
-            calls[at]["function"]["arguments"] += arguments
-        else:
-            call = {name: value for name, value in piece.items() if name != "index"}
-            calls.append({**call, "function": {**function, "arguments": arguments}})
+        whole.feed(chunk)
+    whole.finish()
+    return whole.wire()
 
 
 class _Run:
@@ -105,16 +79,12 @@ class _Run:
         """Answer by `plan`."""
         hidden = {"role"} if plan.show_thoughts else {"role", "reasoning_content"}
         async for choice in self._stream(plan.body) if plan.passed_on else self._each(plan):
-            delta = choice["delta"]
-            said = {name: value for name, value in delta.items() if value and name not in hidden}
-            choice = {**choice, "delta": said}
-            tokens = (choice.pop("logprobs", None) or {}).get("content")
+            delta, tokens = choice["delta"], (choice.pop("logprobs", None) or {}).get("content")
+            choice = {**choice, "delta": {name: told for name, told in delta.items() if told and name not in hidden}}
             if tokens and not (delta.get("reasoning_content") or delta.get("tool_calls")):
-                few = [
-                    {**each, "top_logprobs": (each.get("top_logprobs") or [])[: plan.top_logprobs]} for each in tokens
-                ]
+                few = [{**one, "top_logprobs": (one.get("top_logprobs") or [])[: plan.top_logprobs]} for one in tokens]
                 choice["logprobs"] = {"content": few}
-            if said or choice.keys() & {"logprobs"} or choice["finish_reason"]:
+            if choice["delta"] or "logprobs" in choice or choice["finish_reason"]:
                 yield choice
 
     async def _each(self, plan: Plan) -> _Choices:
