@@ -18,9 +18,8 @@ from geekai_core.stream import Accumulator
 from geekai_core.wire import ChatRequest
 from geekai_local import prompting
 from geekai_local.engine import Engine
-from geekai_local.prompting import FOLDED, Plan
+from geekai_local.prompting import FOLDED, Plan, cited
 from geekai_local.search import SearchIndex
-from geekai_local.upstream import cited
 from geekai_local.weights import Upstream
 
 Chunks = AsyncGenerator[dict[str, Any], None]

@@ -9,15 +9,21 @@ from typing import Any
 from geekai_core.options import SearchConfig, Thinking
 from geekai_core.wire import ChatRequest
 from geekai_local.errors import AnswerError
-from geekai_local.upstream import upstream_body
 from geekai_local.weights import LocalModel, Upstream
 
 FOLDED = 2
 """How many search results go into a local model's prompt: more would drown a small one."""
 MOST_CHOICES = 16
 SEARCH_INSTRUCTION = "Answer the question using only the context, briefly."
+CITING = "Use the context where it helps to answer the question, and cite what you use by its number, as [1]."
 ROLES = {"system", "developer", "user", "assistant", "tool"}
-PASSED = ("temperature", "top_p", "top_k", "max_tokens", "stop", "seed", "frequency_penalty", "presence_penalty")
+PASSED = {"temperature", "top_p", "top_k", "max_tokens", "stop", "seed", "frequency_penalty", "presence_penalty"}
+"""Fields of the request that a local model's engine knows."""
+OURS = {
+    *("model", "messages", "enable_search", "search_config", "json_mode", "background", "retries", "sess_id"),
+    *("stream", "stream_options"),
+}
+"""Fields of the request that are not passed on to an upstream as they are."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +48,18 @@ def make_plan(request: ChatRequest, model: LocalModel | Upstream, results: Seque
     if not request.messages:
         raise _bad_request("messages must not be empty")
     thinking = Thinking.model_validate(dict(request.thinking or {}))
+    words = SearchConfig.model_validate(dict(request.search_config or {})).prompt
     top, show_thoughts = request.top_logprobs or 0, thinking.include_thoughts is not False
     if isinstance(model, Upstream):
-        body = upstream_body(request, model, results)
+        body = _upstream_body(request, model, thinking)
+        if results:
+            body["messages"] = _numbered(request.messages, results, words or CITING)
         return Plan(body, show_thoughts=show_thoughts, top_logprobs=top, passed_on=True)
     choices = _choices(request)
     messages = [_plain(message) for message in request.messages]
     if results:
-        config = SearchConfig.model_validate(dict(request.search_config or {}))
-        messages = _fold(messages, results, config.prompt or SEARCH_INSTRUCTION)
-    asked = {name: value for name in PASSED if (value := getattr(request, name)) is not None}
-    body = {**model.defaults, **asked, "messages": messages}
+        messages = _fold(messages, results, words or SEARCH_INSTRUCTION)
+    body = {**model.defaults, **request.model_dump(include=PASSED, exclude_none=True), "messages": messages}
     if choices > 1 and request.temperature is None:
         body.pop("temperature", None)  # else all would be the same
     if request.logprobs:
@@ -140,13 +147,45 @@ def part_text(part: Any) -> str:
     return str(part["text"])
 
 
+def cited(results: Sequence[Mapping[str, str]]) -> list[str]:
+    """The pages of `results`, each once: what `[n]` means, counted from 1."""
+    return list(dict.fromkeys(result["link"] for result in results))
+
+
 def _fold(messages: list[dict[str, Any]], results: Sequence[Mapping[str, str]], words: str) -> list[dict[str, Any]]:
     """Put search results into the last question, and say how to use them unless the caller has a system message."""
     context = "\n\n".join(f"{result['title']}: {result['content']}" for result in results[:FOLDED])
-    at = max(i for i, message in enumerate(messages) if message["role"] == "user")
-    question = {**messages[at], "content": f"Context:\n{context}\n\nQuestion: {messages[at]['content']}"}
     head = [] if messages[0]["role"] == "system" else [{"role": "system", "content": words}]
-    return [*head, *messages[:at], question, *messages[at + 1 :]]
+    return [*head, *_with_context(messages, f"Context:\n{context}")]
+
+
+def _numbered(messages: list[dict[str, Any]], results: Sequence[Mapping[str, str]], words: str) -> list[dict[str, Any]]:
+    """Put search results into the last question, each with the number of its page, and say how to use them."""
+    pages = cited(results)
+    context = "\n\n".join(f"[{pages.index(each['link']) + 1}] {each['title']}: {each['content']}" for each in results)
+    return _with_context(messages, f"{words}\n\nContext:\n{context}")
+
+
+def _with_context(messages: list[dict[str, Any]], context: str) -> list[dict[str, Any]]:
+    at = max(i for i, message in enumerate(messages) if message.get("role") == "user")
+    text, content = f"{context}\n\nQuestion:", messages[at]["content"]
+    content = f"{text} {content}" if isinstance(content, str) else [{"type": "text", "text": text}, *content]
+    return [*messages[:at], {**messages[at], "content": content}, *messages[at + 1 :]]
+
+
+def _upstream_body(request: ChatRequest, upstream: Upstream, thinking: Thinking) -> dict[str, Any]:
+    """The request for an OpenAI-compatible server: GeekAI's extras are worked in or taken out, all else goes on."""
+    switch = {"enable_thinking": request.enable_thinking} if request.enable_thinking is not None else None
+    body = {  # What servers call the same: vLLM's and llama.cpp's switch and llama.cpp's budget, Ollama's effort.
+        "chat_template_kwargs": switch,
+        "thinking_budget_tokens": thinking.budget_tokens,
+        "reasoning_effort": thinking.reasoning_effort,
+        "response_format": {"type": "json_object"} if request.json_mode else None,
+        "model": upstream.model or request.model,
+        "messages": request.messages,
+    }
+    body |= _without_none(request.model_dump(exclude_unset=True, exclude=OURS))
+    return _without_none(body)
 
 
 def _thinking(body: dict[str, Any], thinking: Thinking) -> dict[str, Any]:
@@ -197,3 +236,7 @@ def _object(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _without(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in body.items() if name not in names}
+
+
+def _without_none(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in body.items() if value is not None}
