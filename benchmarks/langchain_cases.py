@@ -32,7 +32,7 @@ from benchmarks.measure import Case, Options, Work, child_cpu, child_memory, lin
 def streams(options: Options) -> list[Case]:
     """Streams of text and reasoning."""
     url, found = options.url, []
-    for size, rounds in ((2000, 9), (20000, 5)):
+    for size, rounds in ((2000, 9), (20000, 4)):
         for frame, kind in ((1, "text"), (16, "text"), (1, "think")):
 
             def sides(work: str = f"{kind}-{size}-{frame}", size: int = size, frame: int = frame) -> dict[str, Work]:
@@ -255,8 +255,10 @@ async def opened():
     chunks = model.astream("Hi")
     await anext(chunks)
     return chunks
+async def all_opened():
+    return await asyncio.gather(*(opened() for _ in range({count})))
 loop = asyncio.new_event_loop()
-kept = loop.run_until_complete(asyncio.gather(*(opened() for _ in range({count})), return_exceptions=False))
+kept = loop.run_until_complete(all_opened())
 """
 
 
@@ -276,7 +278,7 @@ def processes(options: Options) -> list[Case]:
     imports = {name: functools.partial(child_cpu, code) for name, code in IMPORTS.items()}
     found = [Case("import", "process", 1, lambda: dict(imports), 9, quick=True)]
     if linux():
-        found.append(Case("memory, 1 stream open", "process", 1, lambda: memory(1), 2))
+        found.append(Case("memory at rest", "process", 1, lambda: memory(0), 2))
         found.append(Case("memory, 1,000 streams open", "process", 1, lambda: memory(1000), 2))
     return found
 

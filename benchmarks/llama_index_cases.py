@@ -112,7 +112,7 @@ def tools(count: int = 20) -> list[FunctionTool]:
 def streams(options: Options) -> list[Case]:
     """Streams of text, reasoning, and behind a history."""
     found = []
-    for size, rounds in ((2000, 9), (20000, 5)):
+    for size, rounds in ((2000, 9), (20000, 4)):
         for kind, asked, note in (
             ("text", ASKED, ""),
             ("think", ASKED, ", half reasoning"),

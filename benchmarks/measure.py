@@ -11,6 +11,7 @@ import inspect
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,8 @@ class Options:
     url: str
     quick: bool
     only: list[str] = field(default_factory=list)
+    rounds: int | None = None
+    """Instead of each case's own."""
 
 
 @contextlib.contextmanager
@@ -85,41 +88,60 @@ async def ensure(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
-def run_case(case: Case, loop: asyncio.AbstractEventLoop, quick: bool) -> dict[str, Any]:
-    """One run of each side to warm up, then rounds in which the sides take turns, in another order each."""
-    sides = case.sides()
-    for work in sides.values():
-        timed(loop, work)
+LONGEST = 240
+"""Seconds that one run of one side may take."""
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError(f"it took more than {LONGEST} s")
+
+
+def run_case(case: Case, loop: asyncio.AbstractEventLoop, options: Options) -> dict[str, Any]:
+    """One run of each side to warm up, then rounds in which the sides take turns, in another order each.
+
+    A side that fails leaves the case, and says why under `failed`; the others go on.
+    """
+    sides, failed = case.sides(), {}
     spent: dict[str, dict[str, list[float]]] = {name: {"cpu": [], "wall": []} for name in sides}
-    names = list(sides)
-    for turn in range(min(case.rounds, 3) if quick else case.rounds):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            cpu, wall = timed(loop, sides[name])
-            spent[name]["cpu"].append(cpu / case.units)
-            spent[name]["wall"].append(wall / case.units)
-    return {"unit": case.unit, "units": case.units, "sides": spent}
+    for turn in range(-1, options.rounds or (min(case.rounds, 3) if options.quick else case.rounds)):
+        names = list(sides)
+        for name in names[turn % len(names) :] + names[: turn % len(names)] if names else ():
+            signal.alarm(LONGEST)
+            try:
+                cpu, wall = timed(loop, sides[name])
+            except Exception as error:
+                failed[name] = f"{type(error).__name__}: {error}"[:200]
+                del sides[name], spent[name]
+                continue
+            finally:
+                signal.alarm(0)
+            if turn >= 0:
+                spent[name]["cpu"].append(cpu / case.units)
+                spent[name]["wall"].append(wall / case.units)
+    return {"unit": case.unit, "units": case.units, "sides": spent, **({"failed": failed} if failed else {})}
 
 
 def run_group(cases: Callable[[Options], list[Case]]) -> None:
-    """The command line of a group: prints `{case: …}` as JSON, and what it is at on standard error."""
+    """The command line of a group: prints `{case: …}` as JSON, a line a case, and what it is at on standard error."""
     parser = argparse.ArgumentParser()
     parser.add_argument("url")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--rounds", type=int)
     options = Options(**vars(parser.parse_args()))
     pin(0)
+    signal.signal(signal.SIGALRM, _too_long)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     # Clients that are collected with their connections open say so; a failed run raises all the same.
     loop.set_exception_handler(lambda loop, context: None)
-    results = {}
     for case in cases(options):
         chosen = not options.only or any(fnmatch.fnmatch(case.name, pattern) for pattern in options.only)
         if chosen and (case.quick or not options.quick):
-            print(f"  {case.name}", file=sys.stderr, flush=True)
-            results[case.name] = run_case(case, loop, options.quick)
-    json.dump(results, sys.stdout)
-    sys.stdout.flush()
+            began = time.perf_counter()
+            print(f"  {case.name}", end="", file=sys.stderr, flush=True)
+            print(json.dumps({case.name: run_case(case, loop, options)}), flush=True)
+            print(f" ({time.perf_counter() - began:.0f} s)", file=sys.stderr, flush=True)
     os._exit(0)  # some peers' clients complain when they are collected after their loop
 
 
