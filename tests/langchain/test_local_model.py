@@ -52,6 +52,13 @@ class TestLocalModel(ChatModelIntegrationTests):
     def chat_model_class(self) -> type[BaseChatModel]:
         return ChatGeekAI
 
+    @pytest.fixture
+    def model(self, request: Any) -> Iterator[BaseChatModel]:
+        extra = getattr(request, "param", None) or {}
+        model = ChatGeekAI(**{**self.standard_chat_model_params, **self.chat_model_params, **extra})
+        yield model
+        model.close()
+
     @property
     def chat_model_params(self) -> dict[str, Any]:
         return {"model": "local", "api_key": "any", "base_url": self.url}
