@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from llama_index.core.program import LLMTextCompletionProgram
 from llama_index.core.prompts import ChatPromptTemplate
 from llama_index.core.types import PydanticProgramMode
 
@@ -31,6 +32,8 @@ async def test_a_tool_comes_first_where_that_is_asked_for(server: Any, make: Any
 @pytest.mark.filterwarnings("ignore:The `json` method:DeprecationWarning")
 @pytest.mark.parametrize("way", WAYS)
 async def test_the_text_mode_is_left_to_llama_index(server: Any, make: Any, way: str) -> None:
+    if "stream" in way and "stream_call" not in vars(LLMTextCompletionProgram):
+        pytest.skip("LlamaIndex itself does not stream its text mode yet")
     server.default = lambda request: text(request, GOOD)
     found = (await predict(make(pydantic_program_mode=PydanticProgramMode.LLM), way))[-1]
     assert found == BEIJING
