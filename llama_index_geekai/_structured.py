@@ -41,94 +41,73 @@ class Ask(NamedTuple):
     fields: dict[str, Any]
 
 
-class Asking:
-    """One structured prediction: what is asked for, in which ways, and how an answer is read. Pure."""
-
-    def __init__(self, llm: Any, output_cls: type[BaseModel], messages: list[ChatMessage], kwargs: Any) -> None:
-        self.output_cls = output_cls
-        self._messages = messages
-        self._kwargs = {name: value for name, value in (kwargs or {}).items() if name not in _PROGRAM_KEYWORDS}
-        self._strict = llm.strict
-        self._schema = output_cls.model_json_schema()
-        fields = merged_fields(llm, self._kwargs)
-        self._thinking = bool(fields.get("enable_thinking") or fields.get("thinking"))
-        method = {None: None, True: "json_schema", False: "function_calling"}[llm.should_use_structured_outputs]
-        if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
-            method = "function_calling"
-        can_call = llm.metadata.is_function_calling_model
-        self.rungs = rungs(method, thinking=self._thinking, supports_tools=can_call)
-
-    def ask(self, rung: Rung) -> Ask:
-        """The attempt by one way."""
-        fields = request_fields(
-            rung, self._schema, self.output_cls.__name__, strict=self._strict, thinking=self._thinking
-        )
-        messages = self._messages
-        if needs_instruction(rung, thinking=self._thinking):
-            messages = _instructed(messages, schema_instruction(self._schema))
-        return Ask(messages, {**self._kwargs, **fields})
-
-    def repair(self, ask: Ask, response: ChatResponse, error: Exception) -> Ask:
-        """The attempt that tells what was wrong with the last answer."""
-        said = response.message.content or _arguments(response.message) or ""
-        added = repair_messages([], said, error, self._schema)
-        return Ask([*ask.messages, *(ChatMessage(role=m["role"], content=m["content"]) for m in added)], ask.fields)
-
-    def read(self, response: ChatResponse, rung: Rung) -> BaseModel:
-        """The object of an answer. Raises `InvalidResponseError` or pydantic's `ValidationError`."""
-        message = response.message
-        thoughts = "".join(block.content or "" for block in message.blocks if isinstance(block, ThinkingBlock))
-        wire = Message(
-            content=message.content,
-            reasoning_content=thoughts or None,
-            tool_calls=message.additional_kwargs.get("tool_calls"),
-        )
-        return self.output_cls.model_validate_json(to_json(answer_json(wire, rung)))
-
-
-def _instructed(messages: list[ChatMessage], instruction: str) -> list[ChatMessage]:
-    """The messages with an instruction in their system message, or in one of its own; some models allow only one."""
-    if messages and messages[0].role == MessageRole.SYSTEM:
-        told = f"{messages[0].content or ''}\n\n{instruction}".lstrip()
-        return [ChatMessage(role=MessageRole.SYSTEM, content=told), *messages[1:]]
-    return [ChatMessage(role=MessageRole.SYSTEM, content=instruction), *messages]
-
-
-def _arguments(message: ChatMessage) -> str | None:
-    for call in message.additional_kwargs.get("tool_calls") or ():
-        return call.function.arguments if call.function else None
-    return None
-
-
-def climb(asking: Asking) -> Generator[Ask | BaseModel, Any, None]:
-    """The attempts of one prediction, each answered with its response or with what went wrong; at the end, the object.
+def climb(
+    llm: Any, output_cls: type[BaseModel], messages: list[ChatMessage], kwargs: dict[str, Any] | None
+) -> Generator[Ask | BaseModel, Any, None]:
+    """The attempts of one prediction, each sent its response or thrown what went wrong; at the end, the object.
 
     A way that the model refuses is followed by the next; an answer that does not fit is sent back once.
-    Raises the last error, an answer that does not fit as `InvalidResponseError`.
+    Raises the last error, an answer that does not fit as `InvalidResponseError`. Pure.
     """
-    remaining = asking.rungs
+    kept = {name: value for name, value in (kwargs or {}).items() if name not in _PROGRAM_KEYWORDS}
+    merged = merged_fields(llm, kept)
+    thinking = bool(merged.get("enable_thinking") or merged.get("thinking"))
+    schema = output_cls.model_json_schema()
+    remaining = _rungs(llm, thinking)
     while True:
         rung, *remaining = remaining
-        ask = asking.ask(rung)
-        outcome = yield ask
-        if not isinstance(outcome, Exception):
+        fields = request_fields(rung, schema, output_cls.__name__, strict=llm.strict, thinking=thinking)
+        told = _instructed(messages, schema) if needs_instruction(rung, thinking=thinking) else messages
+        try:
+            response = yield Ask(told, {**kept, **fields})
             break
-        if next_rung(rung, outcome, remaining) is None:
-            raise outcome
+        except GeekAIError as error:
+            if next_rung(rung, error, remaining) is None:
+                raise
     try:
-        yield asking.read(outcome, rung)
+        yield _read(output_cls, response.message, rung)
         return
     except (InvalidResponseError, ValidationError) as error:
-        outcome = yield asking.repair(ask, outcome, error)
-    if isinstance(outcome, Exception):
-        raise outcome
+        added = repair_messages([], _said(response.message), error, schema)
+    asked = [ChatMessage(role=message["role"], content=message["content"]) for message in added]
+    response = yield Ask([*told, *asked], {**kept, **fields})
     try:
-        found = asking.read(outcome, rung)
+        found = _read(output_cls, response.message, rung)
     except ValidationError as error:
-        excerpt = (_arguments(outcome.message) or outcome.message.content or "")[:EXCERPT]
-        words = f"the answer does not fit {asking.output_cls.__name__}: {error}"
-        raise InvalidResponseError(words, excerpt=excerpt) from error
+        words = f"the answer does not fit {output_cls.__name__}: {error}"
+        raise InvalidResponseError(words, excerpt=_said(response.message)[:EXCERPT]) from error
     yield found
+
+
+def _rungs(llm: Any, thinking: bool) -> list[Rung]:
+    method = {None: None, True: "json_schema", False: "function_calling"}[llm.should_use_structured_outputs]
+    if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
+        method = "function_calling"
+    return rungs(method, thinking=thinking, supports_tools=llm.metadata.is_function_calling_model)
+
+
+def _read(output_cls: type[BaseModel], message: ChatMessage, rung: Rung) -> BaseModel:
+    """The object of an answer. Raises `InvalidResponseError` or pydantic's `ValidationError`."""
+    thoughts = "".join(block.content or "" for block in message.blocks if isinstance(block, ThinkingBlock))
+    calls = message.additional_kwargs.get("tool_calls")
+    wire = Message(content=message.content, reasoning_content=thoughts, tool_calls=calls)
+    return output_cls.model_validate_json(to_json(answer_json(wire, rung)))
+
+
+def _instructed(messages: list[ChatMessage], schema: dict[str, Any]) -> list[ChatMessage]:
+    """The messages with the schema in their system message, or in one of its own; some models allow only one."""
+    told = schema_instruction(schema)
+    if messages and messages[0].role == MessageRole.SYSTEM:
+        told = f"{messages[0].content or ''}\n\n{told}".lstrip()
+        messages = messages[1:]
+    return [ChatMessage(role=MessageRole.SYSTEM, content=told), *messages]
+
+
+def _said(message: ChatMessage) -> str:
+    """The JSON that a message holds, or is to hold: a tool call's arguments, else the text."""
+    calls = message.additional_kwargs.get("tool_calls") or ()
+    called = next((call.function.arguments for call in calls if call.function), None)
+    return called or message.content or ""
 
 
 class Partials:
@@ -144,7 +123,7 @@ class Partials:
 
     def add(self, response: ChatResponse) -> Iterator[BaseModel]:
         """The object so far, of its class itself where that is possible; nothing where it has not changed."""
-        text = _arguments(response.message) or response.message.content or ""
+        text = _said(response.message)
         if len(text) < self._enough:
             return
         self._enough = len(text) + len(text) // 50 + 1
@@ -160,11 +139,12 @@ class Partials:
 class StructuredLLMMixin(FunctionCallingLLM):
     """The structured half of `GeekAI`. Program modes other than DEFAULT and FUNCTION are left to LlamaIndex."""
 
-    def _asking(self, output_cls: type[Any], prompt: Any, kwargs: Any, prompt_args: dict[str, Any]) -> Asking | None:
+    def _attempts(
+        self, output_cls: type[Any], prompt: Any, kwargs: dict[str, Any] | None, prompt_args: dict[str, Any]
+    ) -> Generator[Ask | BaseModel, Any, None] | None:
         if self.pydantic_program_mode not in (PydanticProgramMode.DEFAULT, PydanticProgramMode.FUNCTION):
             return None
-        messages = self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
-        return Asking(self, output_cls, messages, kwargs)
+        return climb(self, output_cls, self._extend_messages(prompt.format_messages(llm=self, **prompt_args)), kwargs)
 
     def structured_predict(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
@@ -173,85 +153,77 @@ class StructuredLLMMixin(FunctionCallingLLM):
 
         Raises `InvalidResponseError` when the answer, asked for twice, does not fit.
         """
-        asking = self._asking(output_cls, prompt, llm_kwargs, prompt_args)
-        if asking is None:
+        steps = self._attempts(output_cls, prompt, llm_kwargs, prompt_args)
+        if steps is None:
             return super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         _begun(output_cls, prompt, prompt_args)
-        steps = climb(asking)
         step = next(steps)
         while isinstance(step, Ask):
-            outcome: Any
             try:
-                outcome = self.chat(step.messages, **step.fields)
+                step = steps.send(self.chat(step.messages, **step.fields))
             except GeekAIError as error:
-                outcome = error
-            step = steps.send(outcome)
+                step = steps.throw(error)
         return _ended(step)
 
     async def astructured_predict(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> Any:
         """`structured_predict`, awaiting."""
-        asking = self._asking(output_cls, prompt, llm_kwargs, prompt_args)
-        if asking is None:
+        steps = self._attempts(output_cls, prompt, llm_kwargs, prompt_args)
+        if steps is None:
             return await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         _begun(output_cls, prompt, prompt_args)
-        steps = climb(asking)
         step = next(steps)
         while isinstance(step, Ask):
-            outcome: Any
             try:
-                outcome = await self.achat(step.messages, **step.fields)
+                step = steps.send(await self.achat(step.messages, **step.fields))
             except GeekAIError as error:
-                outcome = error
-            step = steps.send(outcome)
+                step = steps.throw(error)
         return _ended(step)
 
     def _structured_stream_call(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> Generator[Any, None, None]:
-        asking = self._asking(output_cls, prompt, llm_kwargs, prompt_args)
-        if asking is None:
+        steps = self._attempts(output_cls, prompt, llm_kwargs, prompt_args)
+        if steps is None:
             return super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
-        return self._climb(asking)
+        return self._climb(output_cls, steps)
 
-    def _climb(self, asking: Asking) -> Generator[Any, None, None]:
-        steps = climb(asking)
+    def _climb(self, output_cls: type[Any], steps: Any) -> Generator[Any, None, None]:
         step = next(steps)
         while isinstance(step, Ask):
-            partials = Partials(asking.output_cls)
-            outcome: Any = None
+            partials = Partials(output_cls)
+            response = None
             try:
                 with closing(self.stream_chat(step.messages, **step.fields)) as responses:
-                    for outcome in responses:
-                        yield from partials.add(outcome)
+                    for response in responses:
+                        yield from partials.add(response)
+                step = steps.send(response)
             except GeekAIError as error:
-                outcome = error
-            step = steps.send(outcome)
+                step = steps.throw(error)
         yield step
 
     async def _structured_astream_call(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> AsyncGenerator[Any, None]:
-        asking = self._asking(output_cls, prompt, llm_kwargs, prompt_args)
-        if asking is None:
+        steps = self._attempts(output_cls, prompt, llm_kwargs, prompt_args)
+        if steps is None:
             return await super()._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args)
-        return self._aclimb(asking)
+        return self._aclimb(output_cls, steps)
 
-    async def _aclimb(self, asking: Asking) -> AsyncGenerator[Any, None]:
-        steps = climb(asking)
+    async def _aclimb(self, output_cls: type[Any], steps: Any) -> AsyncGenerator[Any, None]:
         step = next(steps)
         while isinstance(step, Ask):
-            partials = Partials(asking.output_cls)
-            outcome: Any = None
+            partials = Partials(output_cls)
+            response = None
             try:
                 async with aclosing(await self.astream_chat(step.messages, **step.fields)) as responses:
-                    async for outcome in responses:
-                        for partial in partials.add(outcome):
+                    async for response in responses:
+                        for partial in partials.add(response):
                             yield partial
+                step = steps.send(response)
             except GeekAIError as error:
-                outcome = error
-            step = steps.send(outcome)
+                step = steps.throw(error)
         yield step
 
 

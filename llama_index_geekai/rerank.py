@@ -43,51 +43,42 @@ class GeekAIRerank(Batched, BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        with self._told(nodes, query_bundle) as call, self._client() as client:
-            call.take(client.rerank(**call.asked))
-        return call.ranked
+        with self._told(nodes, query_bundle) as (asked, ranked), self._client() as client:
+            ranked += self._ranked(nodes, client.rerank(**asked))
+        return ranked
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        with self._told(nodes, query_bundle) as call:
+        with self._told(nodes, query_bundle) as (asked, ranked):
             async with self._async_client() as client:
-                call.take(await client.rerank(**call.asked))
-        return call.ranked
+                ranked += self._ranked(nodes, await client.rerank(**asked))
+        return ranked
 
     @contextmanager
-    def _told(self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None) -> Iterator[_Call]:
-        """A call with LlamaIndex's events around it; nothing is sent where there are no nodes."""
-        if query_bundle is None:
+    def _told(
+        self, nodes: list[NodeWithScore], query: QueryBundle | None
+    ) -> Iterator[tuple[dict[str, Any], list[NodeWithScore]]]:
+        """What one call asks, and a list for the nodes that it ranks; LlamaIndex's events are around it."""
+        if query is None:
             raise ValueError("a query is needed: pass query_bundle or query_str")
-        call = _Call(self, nodes, query_bundle.query_str)
+        texts = [node.get_content(MetadataMode.EMBED) for node in nodes]
+        own = {name: getattr(self, name) for name in ("model", "top_n", "batch_size", "on_error")}
+        ranked: list[NodeWithScore] = []
         top_n = len(nodes) if self.top_n is None else self.top_n
-        dispatcher.event(ReRankStartEvent(query=query_bundle, nodes=nodes, top_n=top_n, model_name=self.model))
+        dispatcher.event(ReRankStartEvent(query=query, nodes=nodes, top_n=top_n, model_name=self.model))
         payload: dict[str, Any] = {
             EventPayload.NODES: nodes, EventPayload.MODEL_NAME: self.model,
-            EventPayload.QUERY_STR: query_bundle.query_str, EventPayload.TOP_K: top_n,
+            EventPayload.QUERY_STR: query.query_str, EventPayload.TOP_K: top_n,
         }  # fmt: skip
         with self.callback_manager.event(CBEventType.RERANKING, payload=payload) as event:
-            yield call
-            event.on_end(payload={EventPayload.NODES: call.ranked})
-        dispatcher.event(ReRankEndEvent(nodes=call.ranked))
+            yield self._fields(query=query.query_str, documents=texts, **own), ranked
+            event.on_end(payload={EventPayload.NODES: ranked})
+        dispatcher.event(ReRankEndEvent(nodes=ranked))
 
-
-class _Call:
-    """What one call asks, and the nodes that it ranked."""
-
-    def __init__(self, rerank: GeekAIRerank, nodes: list[NodeWithScore], query: str) -> None:
-        self._rerank, self._nodes = rerank, nodes
-        self.ranked: list[NodeWithScore] = []
-        texts = [node.get_content(MetadataMode.EMBED) for node in nodes]
-        own = {name: getattr(rerank, name) for name in ("model", "top_n", "batch_size", "on_error")}
-        self.asked = rerank._fields(query=query, documents=texts, **own)
-
-    def take(self, answer: RerankList) -> None:
-        """Take in the answer."""
-        counted(answer, self._rerank.model)
-        self._rerank._missing(answer.failed, dict(enumerate(answer.results)))
-        self.ranked += [
-            NodeWithScore(node=self._nodes[result.index or 0].node, score=result.relevance_score)
-            for result in answer.results
+    def _ranked(self, nodes: list[NodeWithScore], answer: RerankList) -> list[NodeWithScore]:
+        counted(answer, self.model)
+        self._missing(answer.failed, dict(enumerate(answer.results)))
+        return [
+            NodeWithScore(node=nodes[result.index or 0].node, score=result.relevance_score) for result in answer.results
         ]
