@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -79,6 +80,9 @@ class Config:
         return {"connect": limit.connect, "read": limit.read, "write": limit.write, "pool": limit.pool}
 
 
+_KNOWN = frozenset(name for name, declared in Config.__dataclass_fields__.items() if declared.init)
+
+
 def configure(
     api_key: str | SecretStr | Callable[[], str] | None = None, base_url: str | None = None, **settings: Any
 ) -> Config:
@@ -90,12 +94,11 @@ def configure(
         key: SecretStr | Callable[[], str] = api_key
     else:
         given = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
-        key = SecretStr(checked_key(given if given is not None else os.environ.get("GEEKAI_API_KEY")))
+        told = checked_key(given if given is not None else os.environ.get("GEEKAI_API_KEY"))
+        key = api_key if isinstance(api_key, SecretStr) and told == given else SecretStr(told)
     url = checked_url(base_url if base_url is not None else os.environ.get("GEEKAI_BASE_URL") or MAINLAND)
-    known = [name for name, declared in Config.__dataclass_fields__.items() if declared.init]
-    for name in settings:
-        if name not in known:
-            raise unknown_field(name, known)
+    for name in settings.keys() - _KNOWN:
+        raise unknown_field(name, sorted(_KNOWN))
     settings["proxy"] = settings.get("proxy") or os.environ.get("GEEKAI_PROXY")
     # Only for this one does None say something else than the default: no limit.
     settings = {name: value for name, value in settings.items() if value is not None or name == "stream_chunk_timeout"}
@@ -111,11 +114,13 @@ def checked_key(key: str | None) -> str:
         )
     if "\n" in key or "\r" in key:
         raise ConfigurationError("the GeekAI key holds a line break: give the key alone, without the end of its line")
-    if not re.fullmatch(r"[\x21-\x7e]+", key.strip()):
+    key = key.strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigurationError("the GeekAI key holds characters that no key has (white space within, or not ASCII)")
-    return key.strip()
+    return key
 
 
+@functools.lru_cache(maxsize=64)
 def checked_url(url: str) -> str:
     """`url` without a trailing slash; raises `ConfigurationError` when it is no http(s) URL."""
     trimmed = url.strip().rstrip("/")

@@ -51,7 +51,8 @@ class Connection(ConnectionOptions):
     @classmethod
     def _know_keywords(cls, values: Any) -> Any:
         if isinstance(values, dict):
-            values = {name: value for name, value in values.items() if name not in cls._idle}
+            if cls._idle:
+                values = {name: value for name, value in values.items() if name not in cls._idle}
             with cls._errors():
                 refuse_unknown(cls, values)
         return values
