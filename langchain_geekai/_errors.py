@@ -6,7 +6,7 @@ Each error that leaves this package is of two families: catch `geekai_core.RateL
 
 from __future__ import annotations
 
-from types import TracebackType
+from types import SimpleNamespace, TracebackType
 from typing import Any
 
 from langchain_core import exceptions as lc
@@ -34,23 +34,15 @@ _PAIRS: dict[type[errors.GeekAIError], type[lc.ModelError]] = {
 }
 
 
-class _Response:
+def _response(error: errors.APIStatusError) -> SimpleNamespace:
     """The response of an error as LangChain's tracing reads it."""
-
-    def __init__(self, error: errors.APIStatusError) -> None:
-        self.status_code = error.status_code
-        self.headers = error.headers
-        self._body = error.body
-
-    def json(self) -> Any:
-        """The body, parsed, or its text."""
-        return self._body
+    return SimpleNamespace(status_code=error.status_code, headers=error.headers, json=lambda: error.body)
 
 
 def _twin(ours: type[errors.GeekAIError], theirs: type[lc.ModelError]) -> type[errors.GeekAIError]:
     members: dict[str, Any] = {"__module__": __name__, "__doc__": ours.__doc__}
     if issubclass(ours, errors.APIStatusError):
-        members["response"] = property(_Response)
+        members["response"] = property(_response)
     return type(ours.__name__, (ours, theirs), members)
 
 

@@ -24,10 +24,28 @@ from llama_index_geekai._batched import Batched
 from llama_index_geekai._blocks import to_wire_content
 from llama_index_geekai.collect import counted
 
-_Errors = dict[str, GeekAIError]
 
-_gathered: ContextVar[_Errors | None] = ContextVar("geekai_gathered", default=None)
-"""What went wrong so far in the running call over many texts, by text. None: no such call is running."""
+class _Failures(dict[str, GeekAIError]):
+    """What went wrong so far in one call over many texts, by text. Its requests leave it to the end of the call."""
+
+    def ready(self, texts: list[str]) -> list[str]:
+        """`texts`; raises the last failure anew where every other request would meet it, too."""
+        last = next(reversed(self.values()), None)
+        if last is not None and not isinstance(last, OF_ITS_INPUT):
+            raise last
+        return texts
+
+    def taken(self, texts: list[str], answer: EmbeddingList | GeekAIError) -> list[Vector]:
+        """The vectors of one request, an empty one for each text that failed."""
+        if isinstance(answer, GeekAIError):
+            self.update(dict.fromkeys(texts, answer))
+            return [[] for _ in texts]
+        self.update((texts[at], error) for at, error in answer.failed.items())
+        return answer.vectors
+
+
+_failures: ContextVar[_Failures | None] = ContextVar("geekai_failures", default=None)
+"""Those of the running call over many texts. None: no such call is running."""
 
 
 class GeekAIEmbedding(Batched, MultiModalEmbedding):
@@ -91,16 +109,22 @@ class GeekAIEmbedding(Batched, MultiModalEmbedding):
         return (await self._aembed([text], self.text_intent)).vectors[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Vector]:
-        part = _Part(texts)
-        with part.minded():
-            part.take(self._embed(part.texts, self.text_intent, part.on_error))
-        return part.vectors
+        failures = _failures.get()
+        if failures is None:
+            return self._embed(texts, self.text_intent).vectors
+        try:
+            return failures.taken(texts, self._embed(failures.ready(texts), self.text_intent, "return"))
+        except GeekAIError as error:
+            return failures.taken(texts, error)
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[Vector]:
-        part = _Part(texts)
-        with part.minded():
-            part.take(await self._aembed(part.texts, self.text_intent, part.on_error))
-        return part.vectors
+        failures = _failures.get()
+        if failures is None:
+            return (await self._aembed(texts, self.text_intent)).vectors
+        try:
+            return failures.taken(texts, await self._aembed(failures.ready(texts), self.text_intent, "return"))
+        except GeekAIError as error:
+            return failures.taken(texts, error)
 
     def _get_image_embedding(self, img_file_path: ImageType) -> Vector:
         return self._get_image_embeddings([img_file_path])[0]
@@ -131,70 +155,36 @@ class GeekAIEmbedding(Batched, MultiModalEmbedding):
 
     def get_text_embedding_batch(self, texts: list[str], show_progress: bool = False, **kwargs: Any) -> list[Vector]:
         """A vector for each text, one request a batch. What becomes of texts that fail: see `on_error`."""
-        with _gathering() as errors:
+        with _gathering() as failures:
             vectors = super().get_text_embedding_batch(texts, show_progress, **kwargs)
-        return self._whole(texts, vectors, errors)
+        return self._whole(texts, vectors, failures)
 
     async def aget_text_embedding_batch(
         self, texts: list[str], show_progress: bool = False, **kwargs: Any
     ) -> list[Vector]:
         """`get_text_embedding_batch`, awaiting; `num_workers` requests at a time."""
-        with _gathering() as errors:
+        with _gathering() as failures:
             vectors = await super().aget_text_embedding_batch(texts, show_progress, **kwargs)
-        return self._whole(texts, vectors, errors)
+        return self._whole(texts, vectors, failures)
 
-    def _whole(self, texts: list[str], vectors: list[Vector], errors: _Errors) -> list[Vector]:
+    def _whole(self, texts: list[str], vectors: list[Vector], failures: _Failures) -> list[Vector]:
         """The vectors, if there is one for each text; raises or logs as `on_error` says."""
         lost = InvalidResponseError("the cache holds no vector for this text")
-        failed = {at: errors.get(texts[at], lost) for at, vector in enumerate(vectors) if not vector}
+        failed = {at: failures.get(texts[at], lost) for at, vector in enumerate(vectors) if not vector}
         if failed and len(failed) == len(texts):
             raise failed[0]
         self._missing(failed, {at: Embedding(index=at, embedding=one) for at, one in enumerate(vectors) if one})
         return vectors
 
 
-class _Part:
-    """One request of a call over many texts. It keeps its errors for the end of the call, where there is such a call.
-
-    `texts`: what to send, nothing after a failure that every other request would meet, too. `vectors`: of all its
-    texts, an empty one for each that failed.
-    """
-
-    def __init__(self, texts: list[str]) -> None:
-        self._errors = _gathered.get()
-        last = next(reversed((self._errors or {}).values()), None)
-        hopeless = last is not None and not isinstance(last, OF_ITS_INPUT)
-        if self._errors is not None and last is not None and hopeless:
-            self._errors |= dict.fromkeys(texts, last)
-        self.texts = [] if hopeless else texts
-        self.on_error = "raise" if self._errors is None else "return"
-        self.vectors: list[Vector] = [[] for _ in texts]
-
-    def take(self, answer: EmbeddingList) -> None:
-        """Take in the answer, which is empty where nothing was sent."""
-        self.vectors = answer.vectors or self.vectors
-        if self._errors is not None:
-            self._errors |= {self.texts[at]: error for at, error in answer.failed.items()}
-
-    @contextmanager
-    def minded(self) -> Iterator[None]:
-        """Keep an error that passes."""
-        try:
-            yield
-        except GeekAIError as error:
-            if self._errors is None:
-                raise
-            self._errors |= dict.fromkeys(self.texts, error)
-
-
 @contextmanager
-def _gathering() -> Iterator[_Errors]:
-    errors: _Errors = {}
-    token = _gathered.set(errors)
+def _gathering() -> Iterator[_Failures]:
+    failures = _Failures()
+    token = _failures.set(failures)
     try:
-        yield errors
+        yield failures
     finally:
-        _gathered.reset(token)
+        _failures.reset(token)
 
 
 def _part(text: str) -> dict[str, Any]:

@@ -40,9 +40,9 @@ class Batch(Generic[L]):
 
     def __init__(
         self,
-        inputs: Any,
+        inputs: list[Any],
         options: BatchOptions,
-        make: Callable[[Any], Operation[L]],
+        make: Callable[[list[Any]], Operation[L]],
         empty: L,
         order: Callable[[list[Any]], list[Any]] = list,
     ) -> None:
@@ -51,13 +51,11 @@ class Batch(Generic[L]):
             raise ConfigurationError(f"batch_size must be at least 1, not {size}")
         if options.on_error not in ("raise", "return"):
             raise ConfigurationError(f"on_error is 'raise' or 'return', not {options.on_error!r}")
-        self._inputs = {0: inputs if isinstance(inputs, list) else [inputs]}
-        if isinstance(inputs, list) and size is not None:
-            self._inputs = {start: inputs[start : start + size] for start in range(0, len(inputs), size)}
-        self._total = sum(map(len, self._inputs.values()))
-        self._given = inputs
+        step = max(len(inputs), 1) if size is None else size
+        self._inputs = {start: inputs[start : start + step] for start in range(0, len(inputs), step)}
+        self._total = len(inputs)
         self._options = options
-        self._make: Callable[[Any], Operation[L]] = make
+        self._make: Callable[[list[Any]], Operation[L]] = make
         self._empty: L = empty
         self._order = order
         self._errors: dict[int, GeekAIError] = {}
@@ -65,9 +63,9 @@ class Batch(Generic[L]):
 
     def parts(self) -> Iterator[tuple[int, Operation[L]]]:
         """What to send. Ends early after a failure that the other parts would meet, too."""
-        for start, inputs in self._inputs.items() if self._total else ():
+        for start, inputs in self._inputs.items():
             if all(isinstance(error, OF_ITS_INPUT) for error in self._errors.values()):
-                yield start, self._make(inputs if isinstance(self._given, list) else self._given)
+                yield start, self._make(inputs)
 
     def done(self, start: int, answer: L) -> None:
         """Take in the answer to the part that begins with input `start`."""

@@ -26,7 +26,6 @@ from geekai_core.rerank import mapped_back, score
 from geekai_core.wire import (
     Answer,
     ChatCompletion,
-    Embedding,
     EmbeddingList,
     ModelInfo,
     ModelList,
@@ -237,22 +236,21 @@ def _fields(given: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
     return {**fields, **(given.get("extra_body") or {})}
 
 
-def _speaking(inputs: Any) -> Any:
+def _speaking(inputs: list[Any]) -> list[Any]:
     """`inputs` with a space for each blank text, since vendors refuse an empty one (inferred)."""
-    if isinstance(inputs, list):
-        return [_speaking(one) for one in inputs]
-    return " " if isinstance(inputs, str) and not inputs.strip() else inputs
+    return [" " if isinstance(one, str) and not one.strip() else one for one in inputs]
 
 
 def embed(input: Any, model: str, fields: Mapping[str, Any], options: BatchOptions) -> Batch[EmbeddingList]:
     """Vectors, in the order of the input whatever order the server used."""
     body = {"model": model, **_fields(fields, {"dimensions", "intent", "retries", "user"})}
+    alone = not isinstance(input, list)
 
-    def part(input: Any) -> Operation[EmbeddingList]:
-        read = functools.partial(_read_vectors, len(input) if isinstance(input, list) else 1)
-        return Operation("POST", "/embeddings", read, {"input": input, **body})
+    def part(inputs: list[Any]) -> Operation[EmbeddingList]:
+        read = functools.partial(_read_vectors, len(inputs))
+        return Operation("POST", "/embeddings", read, {"input": inputs[0] if alone else inputs, **body})
 
-    return Batch(_speaking(input), options, part, EmbeddingList(model=model))
+    return Batch(_speaking([input] if alone else input), options, part, EmbeddingList(model=model))
 
 
 def _read_vectors(count: int, content: bytes, context: Context) -> EmbeddingList:
@@ -260,7 +258,8 @@ def _read_vectors(count: int, content: bytes, context: Context) -> EmbeddingList
     answer = read_answer(EmbeddingList, content, context)
     places = [item.index or 0 for item in answer.data]
     if len(set(places)) == len(places):
-        answer.data = sorted((item for item in answer.data if 0 <= (item.index or 0) < count), key=_index)
+        by_place = dict(zip(places, answer.data, strict=True))
+        answer.data = [by_place[place] for place in range(count) if place in by_place]
     elif any(places):
         raise context.unreadable("two vectors have one index", content)
     if len(answer.data) != count:
@@ -271,10 +270,6 @@ def _read_vectors(count: int, content: bytes, context: Context) -> EmbeddingList
             answer._failed[place] = context.unreadable(f"the vector of input {place} is empty, or not a number", b"")
     answer.data = [item for item in answer.data if item.index not in answer.failed]
     return answer
-
-
-def _index(item: Embedding) -> int:
-    return item.index or 0
 
 
 def rerank(

@@ -72,12 +72,10 @@ class Config:
 
     def timeouts(self) -> dict[str, float | None]:
         """Seconds for each of httpx's four limits: a number limits reading, and connecting up to ten seconds."""
-        limit = self.timeout
-        if limit is None:
-            return {"connect": CONNECT_TIMEOUT, "read": READ_TIMEOUT, "write": READ_TIMEOUT, "pool": READ_TIMEOUT}
+        limit = READ_TIMEOUT if self.timeout is None else self.timeout
         if isinstance(limit, (int, float)):
             return {"connect": min(limit, CONNECT_TIMEOUT), "read": limit, "write": limit, "pool": limit}
-        return {"connect": limit.connect, "read": limit.read, "write": limit.write, "pool": limit.pool}
+        return limit.as_dict()
 
 
 _KNOWN = frozenset(name for name, declared in Config.__dataclass_fields__.items() if declared.init)

@@ -43,15 +43,6 @@ class GeekAIError(Exception):
         self.message = message
         self.__dict__.update(details)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), dict(self.__dict__))
-
-
-def _rebuild(cls: type[GeekAIError], state: dict[str, Any]) -> GeekAIError:
-    error = cls.__new__(cls, state["message"])
-    error.__dict__.update(state)
-    return error
-
 
 class ConfigurationError(GeekAIError):
     """The client cannot work as it was set up. Raised by a constructor or before a request; nothing was sent."""
