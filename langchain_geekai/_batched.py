@@ -40,7 +40,8 @@ class Batched(GeekAIConnection):
     def _sending(self, doing: str, inputs: int) -> Iterator[dict[str, Any]]:
         """The keywords of a batch, with its errors made LangChain's and its progress shown."""
         with langchain_errors(), _bar(doing, inputs, shown=self.show_progress and inputs > 1) as on_progress:
-            yield {"on_error": self.on_error, "on_progress": on_progress}
+            limit = self.max_concurrency
+            yield {"on_error": self.on_error, "on_progress": on_progress, "max_concurrency": limit}
 
     def _heard(self, answer: BatchAnswer, model: str, inputs: int) -> None:
         """Count an answer, and tell of the inputs that have no result."""

@@ -59,8 +59,7 @@ class GeekAIEmbeddings(Batched, Embeddings):
 
     async def _aembed(self, inputs: list[Any], intent: str | None) -> list[list[float]]:
         with self._sending("Embedding", len(inputs)) as sending:
-            limit = self.max_concurrency
-            answer = await self._clients()[1].embed(inputs, **self._fields(intent), **sending, max_concurrency=limit)
+            answer = await self._clients()[1].embed(inputs, **self._fields(intent), **sending)
         self._heard(answer, self.model, len(inputs))
         return answer.vectors
 

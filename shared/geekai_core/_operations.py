@@ -13,7 +13,7 @@ from urllib.parse import quote
 from pydantic_core import PydanticSerializationError, to_json
 
 from geekai_core._answers import Context, read_answer, read_chat, read_task
-from geekai_core._batches import Batch, BatchOptions
+from geekai_core._batches import STEERING, Batch, EmbedOptions, RerankOptions
 from geekai_core._exchange import Call, Reply, Sleep, least
 from geekai_core.errors import (
     APITimeoutError,
@@ -228,11 +228,13 @@ def models(config: Config) -> Steps[list[ModelInfo]]:
             return list(found.values())
 
 
-def _fields(given: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+def _fields(given: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """What is sent of the keywords of a call, which are all `known`."""
     for name in given:
         if name not in known and name != "extra_body":
             raise unknown_field(name, known)
-    fields = {name: value for name, value in given.items() if value is not None and name in known}
+    unsent = STEERING | {"extra_body"}
+    fields = {name: value for name, value in given.items() if value is not None and name not in unsent}
     return {**fields, **(given.get("extra_body") or {})}
 
 
@@ -241,9 +243,9 @@ def _speaking(inputs: list[Any]) -> list[Any]:
     return [" " if isinstance(one, str) and not one.strip() else one for one in inputs]
 
 
-def embed(input: Any, model: str, fields: Mapping[str, Any], options: BatchOptions) -> Batch[EmbeddingList]:
+def embed(input: Any, model: str, options: EmbedOptions) -> Batch[EmbeddingList]:
     """Vectors, in the order of the input whatever order the server used."""
-    body = {"model": model, **_fields(fields, {"dimensions", "intent", "retries", "user"})}
+    body = {"model": model, **_fields(options, EmbedOptions.__optional_keys__)}
     alone = not isinstance(input, list)
 
     def part(inputs: list[Any]) -> Operation[EmbeddingList]:
@@ -272,11 +274,9 @@ def _read_vectors(count: int, content: bytes, context: Context) -> EmbeddingList
     return answer
 
 
-def rerank(
-    query: str, documents: list[str], model: str, fields: Mapping[str, Any], options: BatchOptions
-) -> Batch[RerankList]:
+def rerank(query: str, documents: list[str], model: str, options: RerankOptions) -> Batch[RerankList]:
     """Scores, best first, each with the index of its document in the input."""
-    known = _fields(fields, {"top_n", "retries"})
+    known = _fields(options, RerankOptions.__optional_keys__)
 
     def best(results: list[RerankResult]) -> list[RerankResult]:
         return sorted(results, key=score, reverse=True)[: known.get("top_n")]
@@ -295,7 +295,7 @@ def rerank(
 
 def web_search(prompt: str, fields: Mapping[str, Any]) -> Operation[SearchResultList]:
     """A search of the web."""
-    known = {"model", "intent", "count", "recency_filter", "content_size", "domain_filter"}
+    known = frozenset({"model", "intent", "count", "recency_filter", "content_size", "domain_filter"})
     body = {"model": "glm-search-std", "prompt": prompt, **_fields(fields, known)}
 
     def read(content: bytes, context: Context) -> SearchResultList:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from geekai_core import _operations as ops
-from geekai_core._batches import Batch, BatchOptions, L, OnError
+from geekai_core._batches import Batch, EmbedOptions, L, RerankOptions
 from geekai_core._exchange import Sleep, exchange
 from geekai_core._io import AsyncLine, Line, drive, drive_async
 from geekai_core._pools import LoopPool, Pool
@@ -23,12 +23,12 @@ from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, ModelInfo, R
 
 if TYPE_CHECKING:
     import httpx
+    from typing_extensions import Unpack
 
 A = TypeVar("A", bound=Answer)
 T = TypeVar("T")
 Body = Mapping[str, Any]
 Progress = Callable[[ChatCompletion], None]
-Counted = Callable[[int, int], None] | None
 
 
 class Client:
@@ -119,41 +119,16 @@ class Client:
         """All models, page by page until one brings nothing new."""
         return self._follow(ops.models(self.config))
 
-    def embed(
-        self,
-        input: Any,
-        *,
-        model: str,
-        batch_size: int | None = None,
-        on_error: OnError = "raise",
-        on_progress: Counted = None,
-        **fields: Any,
-    ) -> EmbeddingList:
-        """Vectors, in the order of `input`. Fields: `dimensions`, `intent`, `retries`, `user`, `extra_body`.
+    def embed(self, input: Any, *, model: str, **options: Unpack[EmbedOptions]) -> EmbeddingList:
+        """Vectors, in the order of `input`: a text, or a list of texts or of whatever else the model takes.
 
-        `batch_size`: at most this many inputs in one request; some vendors take ten (observed). `on_error`: where some
-        inputs fail, a `PartialBatchError` at the end carries the vectors of the others ("raise"), or the answer comes
-        without theirs and tells of them in `failed` ("return"). `on_progress`: called with the number of inputs that
-        are done, and of all. An empty text is sent as a space, an empty list not at all.
+        Options: those of `EmbedOptions`. An empty text is sent as a space, an empty list not at all.
         """
-        return self._batch(ops.embed(input, model, fields, BatchOptions(batch_size, on_error, on_progress)))
+        return self._batch(ops.embed(input, model, options))
 
-    def rerank(
-        self,
-        query: str,
-        documents: list[str],
-        *,
-        model: str,
-        batch_size: int | None = None,
-        on_error: OnError = "raise",
-        on_progress: Counted = None,
-        **fields: Any,
-    ) -> RerankList:
-        """Scores, best first, with `index` mapped back to the input's. Fields: `top_n`, `retries`, `extra_body`.
-
-        The other arguments: as for `embed`, of documents.
-        """
-        return self._batch(ops.rerank(query, documents, model, fields, BatchOptions(batch_size, on_error, on_progress)))
+    def rerank(self, query: str, documents: list[str], *, model: str, **options: Unpack[RerankOptions]) -> RerankList:
+        """Scores, best first, with `index` mapped back to the input's. Options: those of `RerankOptions`."""
+        return self._batch(ops.rerank(query, documents, model, options))
 
     def web_search(self, prompt: str, **fields: Any) -> SearchResultList:
         """A web search. Fields: `model`, `intent`, `count`, `recency_filter`, `content_size`, `domain_filter`."""
@@ -215,7 +190,7 @@ class AsyncClient:
             result: T = stop.value
             return result
 
-    async def _batch(self, batch: Batch[L], max_concurrency: int) -> L:
+    async def _batch(self, batch: Batch[L]) -> L:
         parts = batch.parts()
 
         async def work() -> None:
@@ -225,7 +200,7 @@ class AsyncClient:
                 except GeekAIError as error:
                     batch.failed(start, error)
 
-        await asyncio.gather(*(work() for _ in range(max(max_concurrency, 1))))
+        await asyncio.gather(*(work() for _ in range(batch.max_concurrency)))
         return batch.answer()
 
     async def chat(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
@@ -254,36 +229,15 @@ class AsyncClient:
         """`Client.models`, awaiting."""
         return await self._follow(ops.models(self.config))
 
-    async def embed(
-        self,
-        input: Any,
-        *,
-        model: str,
-        batch_size: int | None = None,
-        on_error: OnError = "raise",
-        on_progress: Counted = None,
-        max_concurrency: int = 8,
-        **fields: Any,
-    ) -> EmbeddingList:
-        """`Client.embed`, awaiting; at most `max_concurrency` requests at a time."""
-        options = BatchOptions(batch_size, on_error, on_progress)
-        return await self._batch(ops.embed(input, model, fields, options), max_concurrency)
+    async def embed(self, input: Any, *, model: str, **options: Unpack[EmbedOptions]) -> EmbeddingList:
+        """`Client.embed`, awaiting; `max_concurrency` requests at a time."""
+        return await self._batch(ops.embed(input, model, options))
 
     async def rerank(
-        self,
-        query: str,
-        documents: list[str],
-        *,
-        model: str,
-        batch_size: int | None = None,
-        on_error: OnError = "raise",
-        on_progress: Counted = None,
-        max_concurrency: int = 8,
-        **fields: Any,
+        self, query: str, documents: list[str], *, model: str, **options: Unpack[RerankOptions]
     ) -> RerankList:
-        """`Client.rerank`, awaiting; at most `max_concurrency` requests at a time."""
-        options = BatchOptions(batch_size, on_error, on_progress)
-        return await self._batch(ops.rerank(query, documents, model, fields, options), max_concurrency)
+        """`Client.rerank`, awaiting; `max_concurrency` requests at a time."""
+        return await self._batch(ops.rerank(query, documents, model, options))
 
     async def web_search(self, prompt: str, **fields: Any) -> SearchResultList:
         """`Client.web_search`, awaiting."""
