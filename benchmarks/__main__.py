@@ -94,8 +94,8 @@ def publish(found: dict[str, Any]) -> None:
     target.write_text(
         re.sub(r"\[\s+([^\[\]]+?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", json.dumps(found, indent=1)) + "\n"
     )
-    told = ROOT / "docs" / "performance.md"
-    told.write_text(page(told.read_text(encoding="utf-8"), found), encoding="utf-8")
+    for told in (ROOT / "docs" / "performance.md", ROOT / "README.md", ROOT / "README.zh-CN.md"):
+        told.write_text(page(told.read_text(encoding="utf-8"), found), encoding="utf-8")
     picture = ROOT / "docs" / "performance.svg"
     subprocess.run([python("langchain"), "-m", "benchmarks.report", str(target), str(picture)], check=True, cwd=ROOT)
 

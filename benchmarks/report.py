@@ -28,6 +28,36 @@ def _bound_line(row: Row) -> str:
     return f"| {bound.work} | {bound.against} | {limit} | {row.ratio:.{digits}f} | {spread} | {holds} |"
 
 
+PEERS = (
+    ("a streamed chunk", "流中的一个数据块", "sync stream, 2,000 chunks", "`stream_chat`, 2,000 chunks"),
+    (
+        *("the same, async, with `fast`", "同上，异步，装有 `fast`"),
+        *("async stream, 2,000 chunks, `fast`", "`astream_chat`, 2,000 chunks, `fast`"),
+    ),
+    ("a whole answer", "一个完整的回答", "sequential `invoke`, 1 KB", "sequential `chat`, 1 KB"),
+    (
+        *("the same, after 200 messages", "同上，带 200 条历史消息"),
+        *("`invoke` with 200 messages / 100 KB", "`chat` with 200 messages / 100 KB"),
+    ),
+    ("importing it", "导入", "import, over the framework's", "import, over the framework's"),
+)
+"""The rows of the READMEs' table, in English and Chinese, and which bound of each framework they show."""
+
+
+def peers_table(results: Results, language: int) -> str:
+    """The CPU of the most usual work, as a share of the usual peer's. `language`: 0 is English, 1 is Chinese."""
+    found = {(row.bound.group, row.bound.work): f"{row.ratio:.2f}" for row in rows(results)}
+    lines = [
+        ("| CPU | of `ChatOpenAI` | of `OpenAILike` |", "| CPU | 与 `ChatOpenAI` 之比 | 与 `OpenAILike` 之比 |")[
+            language
+        ]
+    ]
+    for *names, langchain, llama_index in PEERS:
+        ratios = [found.get(at, "–") for at in (("langchain", langchain), ("llama-index", llama_index))]
+        lines.append(f"| {names[language]} | {' | '.join(ratios)} |")
+    return "\n".join([lines[0], "|---|---|---|", *lines[1:]])
+
+
 def sides_table(cases: Mapping[str, Any]) -> str:
     """The CPU of every side of every case, with half the distance between its quartiles."""
     lines = ["| work | side | CPU | ± | wall |", "|---|---|---|---|---|"]
@@ -52,7 +82,12 @@ def _spread(values: list[float]) -> float:
 def page(text: str, run: Mapping[str, Any]) -> str:
     """A page with a run's tables put between its `<!-- name -->` and `<!-- /name -->`."""
     results = run["results"]
-    parts = {"machine": about(run), "bounds": bounds_table(results)}
+    parts = {
+        "machine": about(run),
+        "bounds": bounds_table(results),
+        "peers": peers_table(results, 0),
+        "同类": peers_table(results, 1),
+    }
     parts.update({group: sides_table(cases) for group, cases in results.items()})
     for name, part in parts.items():
         before, opened, rest = text.partition(f"<!-- {name} -->")

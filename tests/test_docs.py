@@ -198,7 +198,19 @@ def test_both_readmes_hold_the_same_commands_and_headings() -> None:
 
 
 def test_the_readme_is_short_enough_to_be_read() -> None:
-    assert (ROOT / "README.md").read_text(encoding="utf-8").count("\n") <= 130
+    assert (ROOT / "README.md").read_text(encoding="utf-8").count("\n") <= 132
+
+
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_the_readmes_count_what_is_kept_as_the_comparison_pages_do(readme: str) -> None:
+    told = []
+    for page in ("compare-langchain.md", "compare-llama-index.md"):
+        row = re.search(r"kept in every way, of .*", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+        assert row
+        total, *kept = map(int, re.findall(r"[0-9]+", row[0]))
+        told += [total, kept[-1], max(kept[:-1])]
+    before_the_table = re.split(r"<!-- (?:peers|同类) -->", (ROOT / readme).read_text(encoding="utf-8"))[0]
+    assert [*map(int, re.findall(r"[0-9]+", before_the_table.rpartition("\n## ")[2]))] == told
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

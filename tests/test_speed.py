@@ -124,7 +124,9 @@ async def test_without_fast_many_calls_share_small_pools_that_are_used_again(mon
     assert endpoint.connections == opened
 
 
-def test_the_page_shows_the_committed_run() -> None:
+@pytest.mark.parametrize("name", ["docs/performance.md", "README.md", "README.zh-CN.md"])
+def test_a_page_shows_the_committed_run(name: str) -> None:
     run = json.loads((ROOT / "benchmarks/results/run.json").read_text())
-    text = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+    text = (ROOT / name).read_text(encoding="utf-8")
+    assert any(f"<!-- /{part} -->" in text for part in ("bounds", "peers", "同类"))
     assert page(text, run) == text
