@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 
 def register() -> bool:
@@ -21,9 +20,5 @@ def register() -> bool:
     if not isinstance(providers, dict):
         warnings.warn("this version of langchain keeps its providers elsewhere; use ChatGeekAI itself", stacklevel=2)
         return False
-    providers["geekai"] = ("langchain_geekai", "ChatGeekAI", _create)
+    providers["geekai"] = ("langchain_geekai", "ChatGeekAI", lambda cls, **kwargs: cls(**kwargs))
     return True
-
-
-def _create(cls: Any, **kwargs: Any) -> Any:
-    return cls(**kwargs)

@@ -148,12 +148,9 @@ def partial_json(text: str) -> Any | None:
     _, closed, answer = text.rpartition(_THINK_END)
     if not closed and answer.lstrip().startswith("<think>"):
         return None
-    answer = strip_fences(answer if closed else text).lstrip()
+    answer = strip_fences(answer).lstrip()
     if answer[:1] not in ("{", "["):
-        at = answer.find("{")
-        if at < 0:
-            return None
-        answer = answer[at:]
+        answer = "".join(answer.partition("{")[1:])
     try:
         return from_json(answer, allow_partial="trailing-strings")
     except ValueError:
