@@ -48,8 +48,7 @@ class Batched(GeekAIConnection):
         if inputs:
             gather(summary(answer, model))
         if answer.failed:
-            done = dict.fromkeys(set(range(inputs)) - set(answer.failed))
-            logger.warning("%s", partial_batch(answer.failed, done))
+            logger.warning("%s", partial_batch(answer.failed, {}, inputs))
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -30,10 +29,10 @@ class Batched(GeekAIConnection):
     def _fields(self, **more: Any) -> dict[str, Any]:
         return {"retries": self.retries, "extra_body": {**self.additional_kwargs, **(self.extra_body or {})}, **more}
 
-    def _missing(self, failed: dict[int, GeekAIError], done: Mapping[int, Any]) -> None:
+    def _missing(self, failed: dict[int, GeekAIError], done: dict[int, Any], inputs: int) -> None:
         """Raise or log, as `on_error` says, where some inputs have no result."""
         if failed:
-            error = partial_batch(failed, dict(done))
+            error = partial_batch(failed, done, inputs)
             if self.on_error == "raise":
                 raise error
             logger.warning("%s", error)

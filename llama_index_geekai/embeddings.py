@@ -173,7 +173,8 @@ class GeekAIEmbedding(Batched, MultiModalEmbedding):
         failed = {at: failures.get(texts[at], lost) for at, vector in enumerate(vectors) if not vector}
         if failed and len(failed) == len(texts):
             raise failed[0]
-        self._missing(failed, {at: Embedding(index=at, embedding=one) for at, one in enumerate(vectors) if one})
+        done = {at: Embedding(index=at, embedding=one) for at, one in enumerate(vectors) if one}
+        self._missing(failed, done, len(texts))
         return vectors
 
 

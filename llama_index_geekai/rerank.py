@@ -78,7 +78,7 @@ class GeekAIRerank(Batched, BaseNodePostprocessor):
 
     def _ranked(self, nodes: list[NodeWithScore], answer: RerankList) -> list[NodeWithScore]:
         counted(answer, self.model)
-        self._missing(answer.failed, dict(enumerate(answer.results)))
+        self._missing(answer.failed, {}, len(nodes))
         return [
             NodeWithScore(node=nodes[result.index or 0].node, score=result.relevance_score) for result in answer.results
         ]

@@ -63,7 +63,7 @@ class Batch(Generic[L]):
     """The parts of one request. What is done survives the failure of another part.
 
     `make`: the request for a part. `empty`: the answer to no input at all. `order`: what becomes of all the results.
-    `max_concurrency`: parts at a time.
+    `workers`: parts at a time.
     """
 
     def __init__(
@@ -84,32 +84,36 @@ class Batch(Generic[L]):
         self._inputs = {start: inputs[start : start + step] for start in range(0, len(inputs), step)}
         self._total = len(inputs)
         self._on_progress = options.get("on_progress")
-        self.max_concurrency = max(options.get("max_concurrency", 8), 1)
+        self.workers = min(max(options.get("max_concurrency", 8), 1), len(self._inputs))
         self._make: Callable[[list[Any]], Operation[L]] = make
         self._empty: L = empty
         self._order = order
         self._errors: dict[int, GeekAIError] = {}
         self._done: dict[int, L] = {}
+        self._finished = 0
+        self._hopeless = False
 
     def parts(self) -> Iterator[tuple[int, Operation[L]]]:
         """What to send. Ends early after a failure that the other parts would meet, too."""
         for start, inputs in self._inputs.items():
-            if all(isinstance(error, OF_ITS_INPUT) for error in self._errors.values()):
+            if not self._hopeless:
                 yield start, self._make(inputs)
 
     def done(self, start: int, answer: L) -> None:
         """Take in the answer to the part that begins with input `start`."""
         self._done[start] = answer
-        self._progressed()
+        self._progressed(start)
 
     def failed(self, start: int, error: GeekAIError) -> None:
         """Take in that a part failed."""
         self._errors[start] = error
-        self._progressed()
+        self._hopeless = self._hopeless or not isinstance(error, OF_ITS_INPUT)
+        self._progressed(start)
 
-    def _progressed(self) -> None:
+    def _progressed(self, start: int) -> None:
+        self._finished += len(self._inputs[start])
         if self._on_progress is not None:
-            self._on_progress(sum(len(self._inputs[at]) for at in {*self._done, *self._errors}), self._total)
+            self._on_progress(self._finished, self._total)
 
     def answer(self) -> L:
         """The whole. Raises `PartialBatchError`, or the first part's own error where nothing was done at all."""
@@ -126,7 +130,7 @@ class Batch(Generic[L]):
         if failed and not results:
             raise failed[min(failed)]
         if failed and self._on_error == "raise":
-            raise partial_batch(failed, results)
+            raise partial_batch(failed, results, self._total)
         whole = self._whole([self._done[start] for start in sorted(self._done)], self._order(list(results.values())))
         whole._failed = failed
         return whole
@@ -150,10 +154,9 @@ class Batch(Generic[L]):
         else:
             whole.results = results
         usage: dict[str, Any] = {}
-        for part in parts:
-            sum_into(usage, part.usage.model_dump() if part.usage else {})
-        if whole.usage:
-            whole.usage = type(whole.usage).model_validate(usage)
+        for told in (part.usage for part in parts if part.usage):
+            sum_into(usage, told.model_dump())
+            whole.usage = type(told).model_validate(usage)
         whole._raw = {"parts": [part.raw for part in parts]}
         whole._retry_count = sum(part.retry_count for part in parts)
         return whole

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from urllib.parse import quote
@@ -238,15 +238,15 @@ def _fields(given: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     return {**fields, **(given.get("extra_body") or {})}
 
 
-def _speaking(inputs: list[Any]) -> list[Any]:
-    """`inputs` with a space for each blank text, since vendors refuse an empty one (inferred)."""
+def _speaking(inputs: Iterable[Any]) -> list[Any]:
+    """`inputs` as a list, with a space for each blank text, since vendors refuse an empty one (inferred)."""
     return [" " if isinstance(one, str) and not one.strip() else one for one in inputs]
 
 
 def embed(input: Any, model: str, options: EmbedOptions) -> Batch[EmbeddingList]:
     """Vectors, in the order of the input whatever order the server used."""
     body = {"model": model, **_fields(options, EmbedOptions.__optional_keys__)}
-    alone = not isinstance(input, list)
+    alone = isinstance(input, (str, Mapping))
 
     def part(inputs: list[Any]) -> Operation[EmbeddingList]:
         read = functools.partial(_read_vectors, len(inputs))

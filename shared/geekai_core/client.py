@@ -200,7 +200,13 @@ class AsyncClient:
                 except GeekAIError as error:
                     batch.failed(start, error)
 
-        await asyncio.gather(*(work() for _ in range(batch.max_concurrency)))
+        workers = [asyncio.ensure_future(work()) for _ in range(batch.workers)]
+        try:
+            await asyncio.gather(*workers)
+        finally:  # when a callback of the user's raises in one, the others must not go on
+            for worker in workers:
+                worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
         return batch.answer()
 
     async def chat(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:

@@ -155,7 +155,7 @@ class PartialBatchError(RequestError):
     results: dict[int, Any]
 
 
-OF_ITS_INPUT = (BadRequestError, RequestTooLargeError, InvalidResponseError)
+OF_ITS_INPUT = (BadRequestError, RequestTooLargeError, InvalidResponseError, ConfigurationError)
 """What may go wrong with one part of a batch and not with the others."""
 
 _BY_STATUS: dict[int, type[APIStatusError]] = {
@@ -306,12 +306,12 @@ def request_id(headers: Mapping[str, str], body: Any = None) -> str | None:
     return None
 
 
-def partial_batch(failed: dict[int, GeekAIError], results: dict[int, Any]) -> PartialBatchError:
-    """The error that names which inputs of a batch failed and keeps what was finished."""
+def partial_batch(failed: dict[int, GeekAIError], results: dict[int, Any], inputs: int) -> PartialBatchError:
+    """The error that names which of so many inputs of a batch failed and keeps what was finished."""
     first = failed[min(failed)]
     names = ", ".join(str(i) for i in sorted(failed)[:10]) + (", …" if len(failed) > 10 else "")
     error = PartialBatchError(
-        f"{len(failed)} of {len(failed) + len(results)} inputs failed (index {names}); the first: {first}",
+        f"{len(failed)} of {inputs} inputs failed (index {names}); the first: {first}",
         failed=failed,
         results=results,
     )

@@ -10,7 +10,7 @@ from typing import Any
 from geekai_core.wire import RerankResult
 
 
-def mapped_back(results: Sequence[RerankResult], documents: Sequence[str]) -> list[RerankResult]:
+def mapped_back(results: Sequence[RerankResult], documents: Sequence[Any]) -> list[RerankResult]:
     """`results`, best first, each with the index of its document in `documents`.
 
     With some models `index` is the rank, not the input's index (observed, `qwen3-rerank`): it is trusted only where
@@ -18,31 +18,32 @@ def mapped_back(results: Sequence[RerankResult], documents: Sequence[str]) -> li
     result that belongs to no document, or to one that has its score already, is left out. A score that is no number
     becomes None, which comes last.
     """
+    texts = [*map(_text, documents)]
+    echoed = [_text(result.document) for result in results]
     trusted = all(
-        _text(r) is None or (_in(r.index, documents) and documents[r.index or 0] == _text(r)) for r in results
+        text is None or (_in(r.index, texts) and texts[r.index or 0] == text)
+        for r, text in zip(results, echoed, strict=True)
     )
-    places: dict[str, deque[int]] = defaultdict(deque)
-    for place, document in enumerate(documents):
-        places[document].append(place)
+    places: dict[str | None, deque[int]] = defaultdict(deque)
+    for place, text in enumerate(texts):
+        places[text].append(place)
     mapped: dict[int, RerankResult] = {}
-    for result in results:
-        text = _text(result)
+    for result, text in zip(results, echoed, strict=True):
         index = result.index
         if not trusted and text is not None:
             index = places[text].popleft() if places.get(text) else None
-        if index is not None and _in(index, documents) and index not in mapped:
+        if index is not None and _in(index, texts) and index not in mapped:
             finite = result.relevance_score is not None and math.isfinite(result.relevance_score)
             given = {"index": index, "relevance_score": result.relevance_score if finite else None}
             mapped[index] = result.model_copy(update=given)
     return sorted(mapped.values(), key=score, reverse=True)
 
 
-def _in(index: Any, documents: Sequence[str]) -> bool:
+def _in(index: Any, documents: Sequence[Any]) -> bool:
     return isinstance(index, int) and 0 <= index < len(documents)
 
 
-def _text(result: RerankResult) -> str | None:
-    document = result.document
+def _text(document: Any) -> str | None:
     text = document.get("text") if isinstance(document, dict) else document
     return text if isinstance(text, str) else None
 

@@ -19,7 +19,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from geekai_core._answers import Context, StreamReader, read_answer, read_chat, read_task
-from geekai_core._operations import is_done
+from geekai_core._operations import embed, is_done, rerank, web_search
+from geekai_core.citations import listing, metadata, sources
+from geekai_core.collected import Collected, summary
 from geekai_core.errors import GeekAIError, RequestError, status_error
 from geekai_core.rerank import mapped_back
 from geekai_core.wire import EmbeddingList, ModelList, RerankList, SearchResultList
@@ -216,3 +218,43 @@ def test_any_single_wrong_value_in_a_stream_or_an_answer_is_read_or_refused(case
             data = [*payloads[:place], written(twisted), *payloads[place + 1 :], b"[DONE]"]
             outcome([b"".join(b"data: " + one + b"\n\n" for one in data)], split_think=True)
             read_whole(written(twisted), split_think=False)
+
+
+USED = {"prompt_tokens": 3, "total_tokens": 3, "details": {"a": 1}}
+VECTORS = {"data": [{"index": 0, "embedding": [0.5, 1]}, {"index": 1, "embedding": [0.25, -1]}], "usage": USED}
+RANKS = [{"index": 0, "relevance_score": 0.9, "document": "a"}, {"index": 1, "relevance_score": 0.1}]
+ASKED = {
+    "embeddings": (VECTORS, lambda: embed(["a", "b", "c", "d"], "e", {"batch_size": 2, "on_error": "return"})),
+    "rerank": ({"results": RANKS, "usage": USED}, lambda: rerank("q", ["a", "b"] * 2, "r", {"batch_size": 2})),
+}
+
+
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("name", ASKED)
+def test_any_single_wrong_value_in_a_part_of_a_batch_is_read_or_refused(name: str, place: int) -> None:
+    """The parts' usage is summed, whatever it holds; so is that of several calls."""
+    good, asked = ASKED[name]
+    context = Context(200, {}, SECRET, 100_000)
+    for twisted in twists(good, [*WRONG, -1, math.inf, 10**400, "1", [1.5]]):
+        batch, collected = asked(), Collected()
+        with contextlib.suppress(GeekAIError):
+            for start, part in batch.parts():
+                batch.done(start, part.read(written(twisted if start == 2 * place else good), context))
+            for answer in (batch.answer(), part.read(written(good), context)):
+                collected.add(summary(answer, "m"))
+        assert repr(collected)
+
+
+def test_any_single_wrong_value_in_search_results_or_models_is_read_or_refused() -> None:
+    page = {"title": "t", "link": "https://a.example", "content": "c", "media": "m", "refer": "1"}
+    listed = {"id": "a", "pricing": {"input": 1}, "capabilities": ["x"], "context_window": 5}
+    context = Context(200, {}, SECRET, 100_000)
+    search = web_search("q", {"count": 3})
+    for twisted in twists({"id": "s", "created": 1, "results": [page]}, WRONG):
+        with contextlib.suppress(GeekAIError):
+            found = sources([], summary(search.read(written(twisted), context), "m")["search_results"])
+            assert listing(found)
+            assert [metadata(source)["number"] for source in found] == [*range(1, len(found) + 1)]
+    for twisted in twists({"data": [listed], "total": 1}, WRONG):
+        with contextlib.suppress(GeekAIError):
+            assert read_answer(ModelList, written(twisted), context).model_dump_json()
