@@ -213,7 +213,7 @@ MISTAKES = [
         act="image",
     ),
     Mistake(
-        "the extra is not installed", "没有安装对应的扩展", "按提示安装",
+        "the extra is not installed", "没有安装对应的可选依赖（extra）", "按提示安装",
         ImportError, 'langchain_geekai needs LangChain: pip install "geekai[langchain]"',
         llama_index='llama_index_geekai needs llama-index-core: pip install "geekai[llama-index]"',
         act="import",
