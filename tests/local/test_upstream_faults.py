@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -127,6 +128,19 @@ def test_leaving_ends_the_generation_upstream(over: Over, upstream: ScriptedServ
     with streaming(over()) as stream:
         next(iter(stream))
     assert upstream.wait_for(lambda server: server.requests[0].client_left.is_set())
+
+
+def test_a_failed_task_that_nobody_fetches_is_not_complained_about(
+    upstream: ScriptedServer, mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A program's log is its own: the error waits for whoever asks."""
+    upstream.play(error(400, "太长"), json_reply({"data": []}))
+    with serve(model=Upstream(upstream.base_url)) as url, connected(url, mode) as client:
+        client.submit(**asked())
+        assert upstream.wait_for(lambda server: len(server.requests) == 1 and server.open_connections == 0)
+        client.models()  # which gives the task its turn
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_the_command_runs_over_an_upstream_without_weights(upstream: ScriptedServer) -> None:
