@@ -41,7 +41,10 @@ def read_folder(folder: Path) -> list[Passage]:
     passages = []
     for path in sorted(folder.rglob("*")):
         if path.suffix in {".md", ".txt"} and path.is_file():
-            text = path.read_text(encoding="utf-8", errors="replace")
+            try:
+                text = path.read_text(encoding="utf-8", errors="replace")
+            except OSError as error:
+                raise StartError(f"cannot read {path}: {error.strerror}") from error
             passages += split_document(text, path.stem, path.resolve().as_uri())
     return passages
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from geekai_local.errors import StartError
 from geekai_local.questions import read_questions
 from geekai_local.search import CORPUS, MAX_WORDS, Passage, SearchIndex, read_folder, split_document
 
@@ -101,6 +102,13 @@ def test_every_question_is_answered_by_its_page_and_found_by_search(corpus: Sear
     for question in questions:
         assert question.is_right((CORPUS / question.page).read_text(encoding="utf-8"))
         assert any(question.is_right(result["content"]) for result in corpus.search(question.text, 2)), question.text
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that nobody can read, root neither")
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "港.md").symlink_to("/proc/self/mem")
+    with pytest.raises(StartError, match=r"cannot read .*港\.md: \w"):
+        read_folder(tmp_path)
 
 
 def test_a_folder_is_read_to_its_depth(tmp_path: Path) -> None:
