@@ -102,8 +102,7 @@ class _Run:
             calls = [choice async for choice in self._stream(offer)]
             if any("tool_calls" in choice["delta"] for choice in calls):
                 for choice in calls:
-                    named = {name: value for name, value in choice["delta"].items() if name == "tool_calls"}
-                    yield {**choice, "delta": named}
+                    yield {**choice, "delta": {"tool_calls": choice["delta"].get("tool_calls")}}
                 return
             spoken = self._free(body)
         else:
@@ -161,9 +160,10 @@ class _Run:
         if not all(finished.values()):
             raise self._engine.broken_off()
         self._reported = usage or self._reported
-        for name, add in (("prompt_tokens", max), ("completion_tokens", sum)):
-            if name == "completion_tokens" or self._is_first:
-                self._used[name] += add(part.get(name) or 0 for part in each or [usage])
+        each = each or [usage]
+        self._used["completion_tokens"] += sum(part.get("completion_tokens") or 0 for part in each)
+        if self._is_first:
+            self._used["prompt_tokens"] += max(part.get("prompt_tokens") or 0 for part in each)
 
 
 def _search(request: ChatRequest, index: SearchIndex, most: int | None) -> tuple[list[dict[str, str]], dict[str, Any]]:
