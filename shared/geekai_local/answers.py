@@ -158,7 +158,7 @@ class _Run:
                 finished[index] = bool(reason) or finished.get(index, False)
                 yield {"index": index, "delta": delta, "finish_reason": reason, "logprobs": choice.get("logprobs")}
         if not all(finished.values()):
-            raise self._engine.broken_off()
+            raise self._engine.failure(502, "the answer broke off")
         self._reported = usage or self._reported
         each = each or [usage]
         self._used["completion_tokens"] += sum(part.get("completion_tokens") or 0 for part in each)

@@ -40,7 +40,7 @@ class Engine:
         async with self._opened("POST", "/chat/completions", body) as response:
             async for payload in _payloads(response.aiter_bytes()):
                 if not isinstance(payload, dict) or payload.get("error"):
-                    raise self._failure(500 if isinstance(payload, dict) else 502, payload)
+                    raise self.failure(500 if isinstance(payload, dict) else 502, payload)
                 yield payload
 
     async def fetch(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -48,27 +48,23 @@ class Engine:
         async with self._opened(method, path, body) as response:
             answer = _parsed(await response.aread())
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
-            raise self._failure(502, answer)
+            raise self.failure(502, answer)
         return answer
-
-    def broken_off(self) -> AnswerError:
-        """The error of a stream that ended before its end."""
-        return self._failure(502, "the answer broke off")
 
     @asynccontextmanager
     async def _opened(self, method: str, path: str, body: dict[str, Any] | None) -> AsyncIterator[httpx.Response]:
         try:
             async with self._http.stream(method, path, json=body) as response:
                 if response.status_code != HTTPStatus.OK:
-                    raise self._failure(response.status_code, _parsed(await response.aread()))
+                    raise self.failure(response.status_code, _parsed(await response.aread()))
                 yield response
         except httpx.HTTPError as error:
             lost = "cannot be reached" if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)) else "went away"
             words = self._safe(f"{self.model.name} {lost}: {error!r}")
             raise AnswerError(503, "model_unavailable", words) from error
 
-    def _failure(self, status: int, body: Any) -> AnswerError:
-        """An error of the server, in its own words."""
+    def failure(self, status: int, body: Any) -> AnswerError:
+        """An error of the server: its status, its body, and so its own words."""
         error = body.get("error") or body if isinstance(body, dict) else body
         error = error if isinstance(error, dict) else {"message": error}
         words = str(error.get("message") or error.get("detail") or body)[:2000] or "an empty answer"
