@@ -37,7 +37,7 @@ ALLOWED = {
 }
 LOCAL_MAY_USE_OF_CORE = {"wire", "options", "stream"}
 """`geekai_local` stands beside the adapters and knows the wire models, and how deltas become a whole answer, only."""
-LINES_OF_CODE = 7_832
+LINES_OF_CODE = 7_829
 """The aim is 5,000: this number only ever goes down."""
 FILES = [(name, path) for name, folder in PACKAGES.items() for path in sorted(folder.rglob("*.py"))]
 
@@ -87,7 +87,6 @@ def test_a_file_imports_only_what_its_layer_may(package: str, path: Path) -> Non
         "scripted.py",
         "replies.py",
         "schema_answers.py",
-        "schema_retrieval.py",
         "schema_samples.py",
     }:
         needed = {"geekai_local", "pytest"} if path.name == "pytest_plugin.py" else {"geekai_local"}

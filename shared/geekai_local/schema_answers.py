@@ -6,7 +6,7 @@
   its results an answer in prose. The tools that the question names are called, else the one whose words come nearest.
 - Arguments and `response_format` are made from the JSON schema, with the numbers and quoted words of the question.
 - JSON mode: a schema within the prompt is followed, else the quoted words become the keys (of a joke, its two parts).
-- Embeddings, reranking and web search: see `schema_retrieval`.
+- Vectors and scores: texts are near to each other by the words that they share. Web search: pages that quote it.
 - Reasoning, search, `stop`, the token limit and `stream_options` do what GeekAI's documentation says.
 """
 
@@ -15,23 +15,24 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import math
 import re
 import zlib
 
 from geekai_local import replies
-from geekai_local.replies import CJK, TOKEN, Json, Reply, Request, dumps, error, tool_call
-from geekai_local.schema_retrieval import RETRIEVAL, SOURCES, count, found_pages
+from geekai_local.replies import CJK, TOKEN, Json, Reply, Request, Responder, dumps, error, tool_call
 from geekai_local.schema_samples import quoted, sample
 
-WORD = re.compile(rf"[{CJK}]|[a-z]{{4,}}")
+SOURCES = ["https://example.com/tea", "https://example.com/lighthouse"]
+LONG_WORD = re.compile(rf"[{CJK}]|[a-z]{{4,}}")
+WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
 
 
 def answer_from_schemas(request: Request) -> Reply:
     """Answer a request from what it asks for; an unknown path is a 404, a request that makes no sense a 400."""
-    answers = {"/chat/completions": (("model", "messages"), _chat), **RETRIEVAL}
-    if request.route not in answers:
+    if request.route not in ANSWERS:
         return error(404, f"no such path: {request.route}")
-    needed, answer = answers[request.route]
+    needed, answer = ANSWERS[request.route]
     if not all(request.json.get(name) for name in needed):
         return error(400, f"{' and '.join(needed)} are required")
     return answer(request)
@@ -50,15 +51,15 @@ def _chat(request: Request) -> Reply:
     reasoning = "First I read the question, then I answer it." if body.get("enable_thinking") else ""
     searched = bool(body.get("enable_search"))
     shows_results = searched and (body.get("search_config") or {}).get("return_result")
-    thought = count(reasoning)
-    written = count(content or "") + sum(count(call["function"]["arguments"]) for call in calls)
-    read = sum(3 + count(_text(message)) for message in messages)
+    thought = _count(reasoning)
+    written = _count(content or "") + sum(_count(call["function"]["arguments"]) for call in calls)
+    read = sum(3 + _count(_text(message)) for message in messages)
     return replies.answer(
         content,
         reasoning=reasoning,
         tool_calls=calls,
         citations=SOURCES if searched else (),
-        search_results=found_pages(question, len(SOURCES)) if shows_results else (),
+        search_results=_found_pages(question, len(SOURCES)) if shows_results else (),
         id=f"chatcmpl-{zlib.crc32(request.body):08x}",
         finish_reason=finish,
         usage=replies.usage(read, written + thought, int(searched), completion={"reasoning_tokens": thought}),
@@ -102,7 +103,7 @@ def _calls(body: Json, question: str, since: list[Json]) -> list[Json]:
 
 def _words(text: str) -> set[str]:
     """What a text is about, roughly: its longer words and its Chinese characters."""
-    return set(WORD.findall(text.lower()))
+    return set(LONG_WORD.findall(text.lower()))
 
 
 def _content(body: Json, question: str) -> str:
@@ -141,3 +142,50 @@ def _shortened(content: str, body: Json) -> tuple[str, str]:
     limit = body.get("max_completion_tokens") or body.get("max_tokens")
     tokens = TOKEN.findall(content)
     return ("".join(tokens[:limit]), "length") if limit and len(tokens) > limit else (content, "stop")
+
+
+def _embeddings(request: Request) -> Reply:
+    body = request.json
+    given = [body["input"]] if isinstance(body["input"], str) else body["input"]
+    texts = [part if isinstance(part, str) else dumps(part) for part in given]
+    rows = [_vector(text, body.get("dimensions") or 64) for text in texts]
+    return replies.vectors(*rows, tokens=sum(map(_count, texts)), model=body["model"])
+
+
+def _rerank(request: Request) -> Reply:
+    query, documents = request.json["query"], request.json["documents"]
+    scores = [sum(map(float.__mul__, _vector(query), _vector(text))) for text in documents]
+    return replies.ranking(*scores, query_tokens=_count(query), documents_tokens=sum(map(_count, documents)))(request)
+
+
+def _web_search(request: Request) -> Reply:
+    return replies.pages(*_found_pages(request.json["prompt"], request.json.get("count") or 10))
+
+
+def _found_pages(question: str, count: int) -> list[Json]:
+    """So many search results, as GeekAI tells them."""
+    links = [*SOURCES, *(f"https://example.com/{number}" for number in range(len(SOURCES) + 1, count + 1))][:count]
+    return [
+        {"title": f"Page {at}", "link": link, "content": f"{question}: see here.", "media": "example.com"}
+        for at, link in enumerate(links, 1)
+    ]
+
+
+def _count(text: str) -> int:
+    return len(TOKEN.findall(text))
+
+
+def _vector(text: str, dimensions: int = 256) -> list[float]:
+    """Of length 1: each word counts at a place of its own, or nearly so."""
+    places = [zlib.crc32(word.encode()) % dimensions for word in WORD.findall(text.lower())] or [0]
+    length = math.sqrt(sum(places.count(place) ** 2 for place in set(places)))
+    return [places.count(place) / length for place in range(dimensions)]
+
+
+ANSWERS: dict[str, tuple[tuple[str, ...], Responder]] = {
+    "/chat/completions": (("model", "messages"), _chat),
+    "/embeddings": (("model", "input"), _embeddings),
+    "/rerank": (("model", "query", "documents"), _rerank),
+    "/web_search": (("model", "prompt"), _web_search),
+}
+"""What each path needs to be told, and what answers it."""
