@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
+import weakref
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,6 +38,9 @@ class Pool:
                 from geekai_core._transport import new_client
 
                 self._made = new_client(self.config)
+                # A forgotten pool, as users of the frameworks leave them, closes too. `__del__` would not do: of garbage
+                # in a cycle, Python may finalize a socket before its pool, and warn.
+                weakref.finalize(self, _close_own, self._made, self._pid).atexit = False
             return self._made
 
     def close(self) -> None:
@@ -45,10 +49,11 @@ class Pool:
         if made is not None:
             made.close()
 
-    def __del__(self) -> None:
-        if self._pid == os.getpid():  # forgotten, as users of the frameworks do; a parent's connections are its own
-            with contextlib.suppress(Exception):  # at the interpreter's end much is gone
-                self.close()
+
+def _close_own(client: httpx.Client, pid: int) -> None:
+    if pid == os.getpid():  # a parent's connections are its own
+        with contextlib.suppress(Exception):
+            client.close()
 
 
 class LoopPool:

@@ -135,6 +135,24 @@ def test_a_child_never_touches_its_parents_connections(server, monkeypatch):
     parents.close()
 
 
+def test_a_client_forgotten_in_a_cycle_is_closed_before_anything_of_the_cycle_is_finalized(server):
+    """Else its sockets may go first, each with a `ResourceWarning`."""
+    server.default = answer
+    seen = []
+
+    class Witness:
+        def __del__(self):
+            seen.append(made.is_closed)
+
+    cycle = [Witness(), Client(api_key=KEY, base_url=server.base_url)]
+    cycle.append(cycle)
+    assert cycle[1].chat(**ASK).message.content == "好"
+    made = cycle[1]._pool.client()
+    del cycle
+    gc.collect()
+    assert seen == [True]
+
+
 @pytest.mark.parametrize(
     "through", [lambda c: pickle.loads(pickle.dumps(c)), copy.copy, copy.deepcopy], ids=["pickle", "copy", "deepcopy"]
 )
