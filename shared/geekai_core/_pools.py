@@ -38,8 +38,8 @@ class Pool:
                 from geekai_core._transport import new_client
 
                 self._made = new_client(self.config)
-                # A forgotten pool, as users of the frameworks leave them, closes too. `__del__` would not do: of garbage
-                # in a cycle, Python may finalize a socket before its pool, and warn.
+                # A forgotten pool closes too: users of the frameworks leave it so. `__del__` would not do: in a cycle
+                # of garbage, Python may finalize a socket before its pool, and warn.
                 weakref.finalize(self, _close_own, self._made, self._pid).atexit = False
             return self._made
 
