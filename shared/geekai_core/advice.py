@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import warnings
 from collections.abc import Iterable, Mapping
@@ -48,11 +49,16 @@ def warn_undescribed(tool: Mapping[str, Any]) -> None:
     """Warn of a tool, in wire form, of which a model learns no more than its signature."""
     function = tool.get("function") or {}
     name, text = function.get("name"), function.get("description") or ""
-    if re.fullmatch(rf"(?s:\s*|{re.escape(str(name))}\(.*\)( -> [^\n]*)?\s*)", text):
+    if _says_nothing(str(name), str(text)):
         warnings.warn(
             f"the tool '{name}' has no description: give it a docstring, so that the model knows when to call it",
             stacklevel=3,
         )
+
+
+@functools.lru_cache(maxsize=1024)  # agents bind the same tools anew at each step
+def _says_nothing(name: str, text: str) -> bool:
+    return bool(re.fullmatch(rf"(?s:\s*|{re.escape(name)}\(.*\)( -> [^\n]*)?\s*)", text))
 
 
 def warn_idle(body: Mapping[str, Any], settings: Iterable[tuple[str, str, type[BaseModel]]]) -> None:
