@@ -63,11 +63,7 @@ class Context:
 
     def error(self, content: bytes) -> APIStatusError:
         """The error that stands in a good answer's place."""
-        return error_from_body(self.status, self.headers, load_json(self.blotted(content), self))
-
-    def blotted(self, content: bytes) -> bytes:
-        """`content` without the key."""
-        return redact(content.decode("utf-8", errors="replace"), self.secret).encode()
+        return error_from_body(self.status, self.headers, load_json(content, self), secret=self.secret)
 
     def too_large(self) -> InvalidResponseError:
         """The error for an answer over `max_response_bytes`."""
@@ -168,7 +164,7 @@ def read_task(content: bytes, context: Context, *, split_think: bool = False) ->
     if is_error(body) and not (body.get("status") and body.get("id")):
         raise context.error(content)
     if body.get("error"):  # its words will be an error's
-        body = read_object(context.blotted(content), context)
+        body = {name: redact(value, context.secret) for name, value in body.items()}
     return _chat_from(body, context, content, split_think)
 
 

@@ -191,18 +191,34 @@ _OVERFLOW_WORDS = (
 """Compiled when first needed, like every pattern here that most programs never use: it takes a while."""
 
 
-def redact(text: str, secret: str | None) -> str:
-    """`text` with every occurrence of `secret` replaced by `***`.
+_LONG_KEY = 10
+"""From so many characters on, a key is no word that a message may hold by chance."""
+_ALONE = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4}))%s(?![A-Za-z0-9])"
+"""A short key by itself, be it behind an escape of JSON; within a longer word it is none."""
 
-    >>> redact("Incorrect API key: sk-1", "sk-1")
-    'Incorrect API key: ***'
+
+def redact(value: Any, secret: str | None) -> Any:
+    """`value`, a text or parsed JSON, with every occurrence of `secret` replaced by `***`.
+
+    >>> redact({"message": "bad key: sk-1"}, "sk-1"), redact("Too many tokens", "any")
+    ({'message': 'bad key: ***'}, 'Too many tokens')
     """
-    return text.replace(secret, "***") if secret else text
+    if not secret:
+        return value
+    if isinstance(value, str):
+        if len(secret) >= _LONG_KEY:
+            return value.replace(secret, "***")
+        return re.sub(_ALONE % re.escape(secret), "***", value) if secret in value else value
+    if isinstance(value, list):
+        return [redact(item, secret) for item in value]
+    if isinstance(value, dict):
+        return {redact(name, secret): redact(item, secret) for name, item in value.items()}
+    return value
 
 
-def parse_body(content: bytes, secret: str | None = None) -> Any:
-    """A body as JSON, or as text where it is none; the key is blotted out."""
-    text = redact(content.decode("utf-8", errors="replace"), secret)
+def parse_body(content: bytes) -> Any:
+    """A body as JSON, or as text where it is none."""
+    text = content.decode("utf-8", errors="replace")
     try:
         return from_json(text)
     except ValueError:
@@ -261,11 +277,16 @@ def status_error(
 
     `content`: the body, of whatever kind. `secret`: the key, to be blotted out. `hint`: our own words, added last.
     """
-    return error_from_body(status, headers, parse_body(content, secret), hint=hint)
+    return error_from_body(status, headers, parse_body(content), secret=secret, hint=hint)
 
 
-def error_from_body(status: int, headers: Mapping[str, str], body: Any, *, hint: str | None = None) -> APIStatusError:
-    """The error that a parsed body stands for; `status` 200 takes its class from a code within 400 to 599."""
+def error_from_body(
+    status: int, headers: Mapping[str, str], body: Any, *, secret: str | None = None, hint: str | None = None
+) -> APIStatusError:
+    """The error that a parsed body stands for; `status` 200 takes its class from a code within 400 to 599.
+
+    It is judged by the server's words as they came, and shows them without `secret`, the key.
+    """
     message, code = error_words(body)
     effective = status
     if status < 400 and code is not None and str(code).isdecimal() and 400 <= int(code) <= 599:
@@ -276,7 +297,8 @@ def error_from_body(status: int, headers: Mapping[str, str], body: Any, *, hint:
         str(code) in _OVERFLOW_CODES or re.search(_OVERFLOW_WORDS, words)
     ):
         cls = ContextOverflowError
-    text = f"HTTP {status}{f' ({code})' if code not in (None, status) else ''}: {words}"
+    code = redact(code, secret)
+    text = f"HTTP {status}{f' ({code})' if code not in (None, status) else ''}: {redact(words, secret)}"
     if cls is ContextOverflowError:
         hint = hint or _OVERFLOW_HINT
     elif effective < 500 and effective != 407 and is_page(body):
@@ -287,9 +309,9 @@ def error_from_body(status: int, headers: Mapping[str, str], body: Any, *, hint:
         text,
         status_code=status,
         code=code,
-        body=body,
+        body=redact(body, secret),
         headers=headers,
-        request_id=request_id(headers, body),
+        request_id=redact(request_id(headers, body), secret),
     )
 
 

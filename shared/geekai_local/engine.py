@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -76,7 +77,9 @@ class Engine:
         return AnswerError(status if 400 <= status <= 599 else 502, code, self._safe(f"{self.model.name}: {words}"))
 
     def _safe(self, words: str) -> str:
-        return words.replace(self._key, "***") if self._key else words
+        """`words` without the key; a short one may stand within other words by chance."""
+        alone = "%s" if len(self._key) >= 10 else "(?<![A-Za-z0-9])%s(?![A-Za-z0-9])"
+        return re.sub(alone % re.escape(self._key), "***", words) if self._key else words
 
     def close(self) -> None:
         """End the child process, if there is one, and wait for its end."""

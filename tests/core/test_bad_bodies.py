@@ -8,6 +8,7 @@ import pytest
 
 from geekai_core.errors import (
     APIStatusError,
+    ContextOverflowError,
     InsufficientBalanceError,
     InvalidResponseError,
     RateLimitError,
@@ -243,3 +244,39 @@ def test_a_key_that_the_server_echoes_is_blotted_out(client, server, ask, reply)
         ask(client)
     assert KEY not in repr(caught.value) + str(vars(caught.value))
     assert "***" in repr(caught.value) + str(vars(caught.value)) or ask is whole
+
+
+@pytest.mark.parametrize(
+    ("key", "said", "told"),
+    [
+        ("any", "Too many tokens for any", "Too many tokens for ***"),
+        ("text", "maximum context, text", "maximum context, ***"),
+        ("context", "context length", "*** length"),
+        ("message", "prompt is too long", "prompt is too long"),
+        ("length", "密钥length超出上下文", "密钥***超出上下文"),
+    ],
+)
+def test_a_key_that_is_a_word_changes_neither_the_class_nor_other_words(clients, server, ask, key, said, told):
+    server.play(Reply(400, body=json.dumps({"error": {"message": f"\n{said}\n{key}"}}).encode()))
+    with pytest.raises(ContextOverflowError) as caught:
+        ask(clients(api_key=key))
+    assert f": \n{told}\n*** [" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "echoed", [f"key={KEY},", f'{{"key": "{KEY}"', f"abc{KEY}xyz", f"\\u94a5{KEY}\\n{KEY}"], ids=str
+)
+def test_a_key_vanishes_from_what_cannot_be_read_wherever_it_stands(client, server, echoed):
+    server.play(Reply(body=echoed.encode()))
+    with pytest.raises(InvalidResponseError) as caught:
+        client.chat(**ASK)
+    assert KEY not in str(caught.value)
+    assert "***" in caught.value.excerpt
+
+
+@pytest.mark.parametrize("echoed", ["key=sk-1,", '{"key": "sk-1"', "\\u94a5sk-1\\n", "钥sk-1", r"\nsk-1"])
+def test_a_short_key_vanishes_wherever_it_stands_by_itself(clients, server, echoed):
+    server.play(Reply(body=echoed.encode()))
+    with pytest.raises(InvalidResponseError) as caught:
+        clients(api_key="sk-1").chat(**ASK)
+    assert "sk-1" not in str(caught.value)

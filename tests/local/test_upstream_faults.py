@@ -59,6 +59,12 @@ def test_an_error_of_the_upstream_keeps_its_words(
         assert KEY not in str(caught.value)
 
 
+def test_a_key_that_is_a_word_leaves_other_words_whole(over: Over, upstream: ScriptedServer) -> None:
+    upstream.play(error(400, "too many tokens for any"))
+    with pytest.raises(APIStatusError, match=r"too many tokens for \*\*\*"):
+        over(key="any").chat(**asked())
+
+
 def test_an_unreachable_upstream_is_a_503_in_plain_words(over: Over, upstream: ScriptedServer) -> None:
     """It says which address did not answer."""
     url = f"http://127.0.0.1:{free_port()}/v1"
