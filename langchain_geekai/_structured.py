@@ -19,9 +19,11 @@ from geekai_core import ConfigurationError, GeekAIError, InvalidResponseError, M
 from geekai_core.structured import (
     Rung,
     answer_json,
+    cut_short,
     needs_instruction,
     next_rung,
     partial_json,
+    read_json,
     request_fields,
     rungs,
     schema_instruction,
@@ -182,11 +184,14 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         """The object; while `partial`, as far as it goes, or None."""
         message = result[0].message if isinstance(result[0], ChatGeneration) else AIMessage(result[0].text)
         partial = partial and getattr(message, "chunk_position", None) != "last"
+        cut = message.response_metadata.get("finish_reason") == "length"
         try:
             if partial:
-                value = _partial(message)
+                value = partial_json(_said(message))
             else:
                 _raise_if_refused(message)
+                if cut and getattr(message, "tool_call_chunks", None):
+                    read_json(_said(message))  # LangChain closes a call's arguments that are cut
                 wire = to_wire_messages([message], "all")[0]
                 value = answer_json(Message.model_validate(wire), self.rung)
             # pydantic's classes, v2 and v1; a TypedDict has neither
@@ -195,7 +200,10 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         except (InvalidResponseError, ValueError, TypeError) as exc:
             if partial:
                 return None
-            raise OutputParserException(f"the answer does not fit: {exc}", llm_output=str(message.text)) from exc
+            told = f"the answer does not fit: {exc}"
+            if cut:
+                told = str(cut_short(getattr(exc, "excerpt", "") or _said(message)))
+            raise OutputParserException(told, llm_output=str(message.text)) from exc
 
 
 def _raise_if_refused(message: BaseMessage) -> None:
@@ -208,7 +216,8 @@ def _raise_if_refused(message: BaseMessage) -> None:
         raise OutputParserException(told, llm_output=str(message.text))
 
 
-def _partial(message: BaseMessage) -> Any:
+def _said(message: BaseMessage) -> str:
+    """The JSON that a streamed message holds, or is to hold: a tool call's arguments, else the text."""
     pieces = getattr(message, "tool_call_chunks", None) or ()
     text = next((piece["args"] for piece in pieces if piece.get("args")), None)
-    return partial_json(text or str(message.text))
+    return text or str(message.text)

@@ -19,6 +19,7 @@ from geekai_core.errors import EXCERPT
 from geekai_core.structured import (
     Rung,
     answer_json,
+    cut_short,
     needs_instruction,
     next_rung,
     partial_json,
@@ -46,7 +47,8 @@ def climb(
 ) -> Generator[Ask | BaseModel, Any, None]:
     """The attempts of one prediction, each sent its response or thrown what went wrong; at the end, the object.
 
-    A way that the model refuses is followed by the next; an answer that does not fit is sent back once.
+    A way that the model refuses is followed by the next; an answer that does not fit is sent back once, unless the
+    token limit cut it.
     Raises the last error, an answer that does not fit as `InvalidResponseError`. Pure.
     """
     kept = {name: value for name, value in (kwargs or {}).items() if name not in _PROGRAM_KEYWORDS}
@@ -68,15 +70,22 @@ def climb(
         yield _read(output_cls, response.message, rung)
         return
     except (InvalidResponseError, ValidationError) as error:
+        _raise_if_cut(response, error)
         added = repair_messages([], _said(response.message), error, schema)
     asked = [ChatMessage(role=message["role"], content=message["content"]) for message in added]
     response = yield Ask([*told, *asked], {**kept, **fields})
     try:
         found = _read(output_cls, response.message, rung)
-    except ValidationError as error:
+    except (InvalidResponseError, ValidationError) as error:
+        _raise_if_cut(response, error)
         words = f"the answer does not fit {output_cls.__name__}: {error}"
         raise InvalidResponseError(words, excerpt=_said(response.message)[:EXCERPT]) from error
     yield found
+
+
+def _raise_if_cut(response: ChatResponse, error: Exception) -> None:
+    if response.additional_kwargs.get("finish_reason") == "length":
+        raise cut_short(_said(response.message)) from error
 
 
 def _rungs(llm: Any, thinking: bool) -> list[Rung]:

@@ -15,13 +15,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import HumanMessage
 from llama_index.core.llms import ChatMessage, ImageBlock
+from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from geekai_core import (
+    APIConnectionError,
     APIStatusError,
+    APITimeoutError,
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
@@ -35,7 +39,7 @@ from geekai_core import (
     RequestTooLargeError,
     SearchConfig,
 )
-from geekai_local.replies import Reply, error, json_reply
+from geekai_local.replies import Cut, Hold, Reply, completion, error, json_reply
 from geekai_local.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
 from llama_index_geekai import GeekAI
@@ -48,7 +52,7 @@ KEY = "sk-teach-5f2c9a71e0"
 class Mistake:
     """One row: what somebody does, what the server says to it, and what comes of it, word for word.
 
-    `message` is that of both frameworks, unless `llama_index` is another. `mend`: what to do, in Chinese.
+    `HOST` in a message is the server's. `message` is that of both frameworks, unless `llama_index` is another. `mend`: what to do, in Chinese.
     """
 
     told: str
@@ -59,7 +63,7 @@ class Mistake:
     llama_index: str = ""
     init: Mapping[str, Any] = field(default_factory=dict)
     call: Mapping[str, Any] = field(default_factory=dict)
-    act: Literal["ask", "stream", "tools", "image", "fetch", "import"] = "ask"
+    act: Literal["ask", "stream", "tools", "image", "fetch", "import", "object"] = "ask"
     reply: Reply | None = None
 
 
@@ -156,6 +160,21 @@ MISTAKES = [
         reply=error(429, "请求过于频繁"),
     ),
     Mistake(
+        "a server that cannot be reached", "无法连接服务器", "检查接口地址、网络与代理",
+        APIConnectionError, "HOST could not be reached: … [check base_url or GEEKAI_BASE_URL, the network and the proxy]",
+        reply=Reply(before=[Cut()]),
+    ),
+    Mistake(
+        "a `timeout` shorter than the answer takes", "`timeout` 短于回答所需的时间", "增大 `timeout`；请求可能已计费，因此不会自动重发",
+        APITimeoutError, "read timeout: no byte from HOST within 0.2 s [raise timeout=…; it may have been billed, so it is not sent again]",
+        init={"timeout": 0.2}, reply=Reply(before=[Hold()]),
+    ),
+    Mistake(
+        "`max_tokens` too small for the object asked for", "`max_tokens` 太小，结构化输出被截断", "增大 `max_tokens`",
+        InvalidResponseError, """the answer was cut at the token limit [raise max_tokens]: '{"name": "北'""",
+        act="object", reply=json_reply(completion('{"name": "北', finish_reason="length")),
+    ),
+    Mistake(
         "a field that does not exist", "不存在的字段", "改用提示中的名称；确需发送则放入 `extra_body`",
         ConfigurationError, f"unknown field 'temprature'; did you mean 'temperature'? {TO_EXTRA_BODY}",
         init={"temprature": 0.5},
@@ -164,6 +183,16 @@ MISTAKES = [
         "`max_token` in a call", "调用时写成 `max_token`", "改为 `max_tokens`",
         ConfigurationError, f"unknown field 'max_token'; did you mean 'max_tokens'? {TO_EXTRA_BODY}",
         call={"max_token": 5},
+    ),
+    Mistake(
+        "`openai_api_base`, which is another package's", "使用了其他包的参数名 `openai_api_base`", "改为 `base_url`",
+        ConfigurationError, f"unknown field 'openai_api_base'; give 'base_url' {TO_EXTRA_BODY}",
+        init={"openai_api_base": "https://geekai.co/api/v1"},
+    ),
+    Mistake(
+        "a setting of OpenAI's alone", "只属于 OpenAI 的参数", "去掉它",
+        ConfigurationError, f"unknown field 'use_responses_api'; that is OpenAI's own: leave it out {TO_EXTRA_BODY}",
+        init={"use_responses_api": True},
     ),
     Mistake(
         "`stream=True` in the constructor", "在构造函数中写 `stream=True`", "LangChain 用 `streaming`；LlamaIndex 用 `stream_chat`",
@@ -221,6 +250,12 @@ MISTAKES = [
 ]  # fmt: skip
 
 
+class City(BaseModel):
+    """A city."""
+
+    name: str
+
+
 def weather(city: str) -> str:
     return city
 
@@ -245,6 +280,8 @@ async def in_langchain(mistake: Mistake, settings: dict[str, Any], later: bool) 
         question = [HumanMessage([{"type": "image_url", "image_url": {"url": "file:///cat.png"}}])]
     elif mistake.act == "stream":
         assert [chunk async for chunk in llm.astream(question)] if later else list(llm.stream(question))
+    elif mistake.act == "object":
+        llm = llm.with_structured_output(City)
     await llm.ainvoke(question, **mistake.call) if later else llm.invoke(question, **mistake.call)
 
 
@@ -260,6 +297,9 @@ async def in_llama_index(mistake: Mistake, settings: dict[str, Any], later: bool
         messages = [ChatMessage(role="user", blocks=[ImageBlock(url="file:///cat.png")])]
     elif mistake.act == "stream":
         assert [r async for r in await llm.astream_chat(messages)] if later else list(llm.stream_chat(messages))
+    elif mistake.act == "object":
+        prompt = PromptTemplate("hi")
+        await llm.astructured_predict(City, prompt) if later else llm.structured_predict(City, prompt)
     await llm.achat(messages, **mistake.call) if later else llm.chat(messages, **mistake.call)
 
 
@@ -297,15 +337,21 @@ async def test_a_mistake_is_told_with_what_to_do_and_the_server_s_own_words(
                 await make(mistake, settings, later)
             assert server.requests, "a warning stops nothing"
             return
-        with pytest.raises(GeekAIError) as raised:
+        with pytest.raises((GeekAIError, OutputParserException)) as raised:
             await make(mistake, settings, later)
-    assert isinstance(raised.value, mistake.raises)
-    assert str(raised.value) == message
+    parsers = framework == "langchain" and mistake.act == "object"
+    assert isinstance(raised.value, OutputParserException if parsers else mistake.raises)
+    told = str(raised.value).partition("\nFor troubleshooting")[0]  # LangChain adds that to a parser's errors
+    told = told.replace(f"127.0.0.1:{server.port}", "HOST")
+    assert re.sub(r"(reached:) .+ \[", r"\1 … [", told) == message  # each transport has words of its own there
     chats = [request for request in server.requests if request.method == "POST"]
     assert len(chats) == (0 if mistake.raises is ConfigurationError else 1)
 
 
-@pytest.mark.parametrize("mistake", [m for m in MISTAKES if m.raises is not RateLimitError], ids=lambda m: m.told)
+MAY_PASS = (RateLimitError, APIConnectionError, APITimeoutError)
+
+
+@pytest.mark.parametrize("mistake", [m for m in MISTAKES if m.raises not in MAY_PASS], ids=lambda m: m.told)
 def test_no_permanent_error_speaks_of_what_frameworks_take_for_a_passing_one(mistake: Mistake) -> None:
     for message in (mistake.message, mistake.llama_index):
         assert not any(word in message.lower() for word in ("retry", "timeout", "connection"))

@@ -21,6 +21,8 @@ _TIMEOUTS = {
 }
 _PASSING = {"NetworkError", "RemoteProtocolError", "TimeoutException", "ClientError", "OSError"}
 """The transports' base classes of what may be gone the next time."""
+_UNREACHED = " [check base_url or GEEKAI_BASE_URL, the network and the proxy]"
+_UNANSWERED = " [raise timeout=…; it may have been billed, so it is not sent again]"
 
 
 def judge(exc: Exception, timeouts: Mapping[str, float | None], url: str, *, in_body: bool = False) -> RequestError:
@@ -39,11 +41,13 @@ def judge(exc: Exception, timeouts: Mapping[str, float | None], url: str, *, in_
     if limit := _limit(names):
         seconds = timeouts.get(limit)
         size = f"{seconds:g} s" if seconds is not None else "the transport's own limit"
-        message = f"{limit} timeout: {where} did not do it within {size}"
+        message = f"{limit} timeout: {where} did not do it within {size}{_UNREACHED if limit == 'connect' else ''}"
+        if limit == "read":
+            message = f"read timeout: no byte from {where} within {size}{_UNANSWERED}"
         return APITimeoutError(message, limit=limit, seconds=seconds, passing=limit in ("connect", "pool"))
     verb = "broke off its answer" if in_body else "could not be reached"
     passing = not in_body and any(base.__name__ in _PASSING for base in type(exc).__mro__)
-    return APIConnectionError(f"{where} {verb}: {words}", passing=passing)
+    return APIConnectionError(f"{where} {verb}: {words}{'' if in_body else _UNREACHED}", passing=passing)
 
 
 def _limit(names: list[str]) -> str | None:

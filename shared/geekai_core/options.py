@@ -235,9 +235,20 @@ _SETTINGS = (("search_config", "enable_search", SearchConfig), ("thinking", "ena
 _NO_MODEL = "no model was named: pass model=… ('geekai models' lists them)"
 
 
+_OF_OPENAI = {
+    **dict.fromkeys(("openai_api_base", "api_base"), "give 'base_url'"),
+    "openai_api_key": "give 'api_key'",
+    "openai_proxy": "give 'proxy'",
+    **dict.fromkeys(
+        ("use_responses_api", "store", "organization", "openai_organization"), "that is OpenAI's own: leave it out"
+    ),
+}
+"""What to do about names that other packages know and this one does not."""
+
+
 def unknown_field(name: str, known: Iterable[str]) -> ConfigurationError:
     """The error for a keyword that nothing here knows."""
-    hint = nearest(name, known)
+    hint = f"; {_OF_OPENAI[name]}" if name in _OF_OPENAI else nearest(name, known)
     if name == "stream" and "streaming" not in known:
         hint = "; a stream has methods of its own, such as stream() or stream_chat()"
     return ConfigurationError(

@@ -263,6 +263,12 @@ def _reason(error: Exception | str) -> str:
     return str(error)[:2000]
 
 
+def cut_short(said: str) -> InvalidResponseError:
+    """The error for an answer that does not fit and whose `finish_reason` is `length`: to ask again would not help."""
+    said = said.strip()[:EXCERPT]
+    return InvalidResponseError(f"the answer was cut at the token limit [raise max_tokens]: {said!r}", excerpt=said)
+
+
 def answer_json(message: Message, rung: Rung, kind: type | tuple[type, ...] = (dict, list)) -> Any:
     """The JSON value of an answer, wherever the model put it: a tool call's arguments, the text, or, where there is
     neither, the reasoning. Raises `InvalidResponseError`."""

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from typing import Any
 
 import pytest
@@ -240,6 +241,24 @@ async def test_an_answer_that_does_not_fit_is_a_parser_error_with_the_text(
         with pytest.raises(OutputParserException) as caught:
             await obtain(make().with_structured_output(Person, method=method), way)
         assert caught.value.llm_output == text
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("called", [False, True], ids=["text", "tool"])
+@pytest.mark.parametrize("form", [Person, SCHEMA], ids=["pydantic", "JSON schema"])
+async def test_an_answer_that_the_token_limit_cut_says_so(
+    server: ScriptedServer, make: Make, form: Any, called: bool, way: str
+) -> None:
+    cut = '{"name": "Bo'
+    said: dict[str, Any] = {"tool_calls": [tool_call("Person", cut, id="c1", index=0)]} if called else {"content": cut}
+    streamed = sse(delta(**said), delta(finish_reason="length"))
+    server.play(
+        streamed if way in STREAMED else json_reply(completion(**{"content": None, **said}, finish_reason="length"))
+    )
+    method = "function_calling" if called else "json_schema"
+    chain = make().with_structured_output(form, method=method)
+    with pytest.raises(OutputParserException, match=re.escape('[raise max_tokens]: \'{"name": "Bo\'')):
+        await obtain(chain, way)
 
 
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from llama_index.core.prompts import ChatPromptTemplate
 from llama_index.core.types import PydanticProgramMode
 
 from geekai_core import InvalidResponseError, ServerError
-from geekai_local.replies import completion, error, json_reply
+from geekai_local.replies import completion, delta, error, json_reply, sse
 from tests.llama_index.conformance.test_structured import BEIJING, GOOD, PROMPT, WAYS, City, called, predict, text
 
 
@@ -87,6 +88,20 @@ async def test_an_answer_that_never_fits_tells_what_is_wrong_with_it(server: Any
         await predict(llm, way)
     assert "北京" in caught.value.excerpt
     assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("said", ['{"name": "北', "Let me", '{"name": "北京"}', ""])
+@pytest.mark.parametrize("first", [[], ["Beijing."]], ids=["at once", "asked again"])
+async def test_an_answer_that_the_token_limit_cut_says_so_and_is_not_asked_for_again(
+    server: Any, llm: Any, way: str, said: str, first: list[str]
+) -> None:
+    cut = sse(delta(said), delta(finish_reason="length"))
+    whole = json_reply(completion(said, finish_reason="length"))
+    server.play(*(lambda request, one=one: text(request, one) for one in first), cut if "stream" in way else whole)
+    with pytest.raises(InvalidResponseError, match=re.escape(f"at the token limit [raise max_tokens]: '{said}'")):
+        await predict(llm, way)
+    assert len(server.requests) == len(first) + 1
 
 
 @pytest.mark.parametrize("way", WAYS)
