@@ -10,6 +10,7 @@ anything. The vectors are in memory: see `rag_folder.py` for keeping them.
 import re
 from itertools import groupby
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from langchain_core.documents import Document
@@ -21,6 +22,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from geekai_core.citations import markers
 from langchain_geekai import ChatGeekAI, GeekAIEmbeddings, GeekAIRerank, GeekAISearchRetriever
 
+Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
 COUNT = 4  # sources that an answer rests on, from wherever
 SYSTEM = "Answer the question using only the context. Be brief. Cite the sources by number, such as [1]."
 PROMPT = ChatPromptTemplate([("system", SYSTEM), ("human", "Context:\n{context}\n\nQuestion: {question}")])
@@ -49,10 +51,12 @@ def renumbered(answer: str, found: list[Document]) -> tuple[str, list[Document]]
     return "".join([*pieces, answer[at:]]), [found[number - 1] for number in numbers] or found
 
 
-def main(folder: Path, question: str, model: str = "gpt-4o-mini", rerank: str = "bge-reranker-v2-m3") -> None:
+def main(folder: Folder, question: str, model: str = "gpt-4o-mini", rerank: str = "bge-reranker-v2-m3") -> None:
     """Answer QUESTION from the Markdown in FOLDER and from the web."""
+    if not (documents := read(folder)):
+        raise SystemExit(f"No text in the .md files of {folder}.")
     store = InMemoryVectorStore(GeekAIEmbeddings(model="text-embedding-3-small"))
-    store.add_documents(read(folder))
+    store.add_documents(documents)
     sources = RunnableParallel(local=store.as_retriever(search_kwargs={"k": 8}), web=GeekAISearchRetriever(count=8))
     both = sources.invoke(question)
     different = {document.page_content: document for document in [*both["web"], *both["local"]]}

@@ -3,16 +3,16 @@
     pip install "geekai[langchain]" langchain-qdrant pypdf tqdm typer
     python examples/rag_folder.py documents/ "When was the lighthouse built?"
 
-The store is Qdrant within this process: no server, the same code for one later, and the smallest of the three that
-people use so (130 MB installed; LanceDB 450, Chroma 500). A passage's id is made of its place and text: a run adds what
-the store lacks and deletes what the folder lacks. The key is in GEEKAI_API_KEY; without one, start `geekai-local`, set
-GEEKAI_BASE_URL to what it prints, and the key to anything. In LlamaIndex: `rag_folder_llama_index.py`.
+The store is Qdrant within this process: no server, and the smallest of the three (130 MB installed; LanceDB 450, Chroma
+500). A run adds what the store lacks and deletes what the folder lacks. Without a key in GEEKAI_API_KEY, start
+`geekai-local`, set GEEKAI_BASE_URL to what it prints, and the key to anything. In LlamaIndex: `rag_folder_llama_index.py`.
 """
 
 import re
 import uuid
 from contextlib import closing
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from langchain_core.documents import Document
@@ -27,6 +27,7 @@ from langchain_geekai import ChatGeekAI, GeekAIEmbeddings
 # At most 600 characters: to the end of a paragraph, else of a sentence, else of a word, else wherever that is.
 ENDS = (r"(?=\n\s*\n|\s*\Z)", r"(?<=[.!?。！？])", r"(?=\s)", "")
 PASSAGE = re.compile("|".join(rf"\S.{{0,599}}{end}" for end in ENDS), re.DOTALL)
+Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
 COUNT = 4  # passages that an answer rests on
 SYSTEM = "Answer the question using only the context. Be brief. Cite the passages by number, such as [1]."
 PROMPT = ChatPromptTemplate([("system", SYSTEM), ("human", "Context:\n{context}\n\nQuestion: {question}")])
@@ -48,22 +49,23 @@ def passages(folder: Path) -> dict[str, Document]:
 
 def updated(client: QdrantClient, folder: Path, embeddings: GeekAIEmbeddings) -> QdrantVectorStore:
     """The store, brought up to date with the folder."""
+    if not (wanted := passages(folder)):
+        raise SystemExit(f"No text in the .md and .pdf files of {folder}: the store is left as it is.")
     name = re.sub(r"\W", "-", embeddings.model)  # the vectors of one model are of no use to another
     if not client.collection_exists(name):
         size = len(embeddings.embed_query("How long is a vector?"))
         client.create_collection(name, VectorParams(size=size, distance=Distance.COSINE))
     store = QdrantVectorStore(client, name, embeddings, validate_collection_config=False)  # to check, it would embed
     points, _ = client.scroll(name, limit=client.count(name).count + 1, with_payload=False)
-    known, wanted = {str(point.id) for point in points}, passages(folder)
-    new = [passage for id, passage in wanted.items() if id not in known]
-    store.add_documents(new)
+    known = {str(point.id) for point in points}
+    store.add_documents(new := [passage for id, passage in wanted.items() if id not in known])
     if gone := [*known - wanted.keys()]:
         store.delete(gone)
     print(f"{len(new)} passages embedded, {len(gone)} removed, {len(known) - len(gone)} as before")
     return store
 
 
-def main(folder: Path, question: str, store: Path = Path("vectors"), model: str = "gpt-4o-mini") -> None:
+def main(folder: Folder, question: str, store: Path = Path("vectors"), model: str = "gpt-4o-mini") -> None:
     """Answer QUESTION from the documents in FOLDER; the vectors are kept in STORE."""
     with closing(QdrantClient(path=str(store))) as client:
         embeddings = GeekAIEmbeddings(model="text-embedding-3-small", show_progress=True)

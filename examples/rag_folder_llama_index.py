@@ -12,6 +12,7 @@ pipeline embeds new and changed pages and deletes those that are gone. The key i
 import uuid
 from contextlib import closing
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from llama_index.core import Document, VectorStoreIndex
@@ -25,6 +26,7 @@ from qdrant_client import QdrantClient
 
 from llama_index_geekai import GeekAI, GeekAIEmbedding
 
+Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
 COUNT = 4  # passages that an answer rests on
 
 
@@ -44,6 +46,9 @@ def node_id(number: int, page: BaseNode) -> str:
 
 def update(vectors: QdrantVectorStore, known: Path, folder: Path, embedding: GeekAIEmbedding) -> None:
     """Bring the store up to date with the folder."""
+    found = pages(folder)
+    if not any(page.text.strip() for page in found):
+        raise SystemExit(f"No text in the .md and .pdf files of {folder}: the store is left as it is.")
     docstore = SimpleDocumentStore.from_persist_path(str(known)) if known.exists() else SimpleDocumentStore()
     pipeline = IngestionPipeline(
         transformations=[SentenceSplitter(chunk_size=200, chunk_overlap=20, id_func=node_id), embedding],
@@ -52,12 +57,12 @@ def update(vectors: QdrantVectorStore, known: Path, folder: Path, embedding: Gee
         docstore_strategy=DocstoreStrategy.UPSERTS_AND_DELETE,
         disable_cache=True,  # the two stores know it all
     )
-    embedded = pipeline.run(documents=pages(folder), show_progress=True)
+    embedded = pipeline.run(documents=found, show_progress=True)
     docstore.persist(str(known))
     print(f"{len(embedded)} passages embedded")
 
 
-def main(folder: Path, question: str, store: Path = Path("vectors"), model: str = "gpt-4o-mini") -> None:
+def main(folder: Folder, question: str, store: Path = Path("vectors"), model: str = "gpt-4o-mini") -> None:
     """Answer QUESTION from the documents in FOLDER; the vectors are kept in STORE."""
     embedding = GeekAIEmbedding(model="text-embedding-3-small")
     with closing(QdrantClient(path=str(store))) as client:

@@ -76,7 +76,7 @@ TO_EXTRA_BODY = "(a field that this package does not know goes into extra_body)"
 MISTAKES = [
     Mistake(
         "no key", "没有密钥", "传入 `api_key`，或设置环境变量 `GEEKAI_API_KEY`",
-        ConfigurationError, "no GeekAI key: pass api_key=… or set GEEKAI_API_KEY (没有密钥：请传入 api_key 或设置 GEEKAI_API_KEY)",
+        ConfigurationError, "no GeekAI key: set GEEKAI_API_KEY, or in code pass api_key=… (没有密钥：请设置 GEEKAI_API_KEY，或在代码中传入 api_key)",
         init={"api_key": None},
     ),
     Mistake(

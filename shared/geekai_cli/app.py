@@ -83,7 +83,9 @@ def chat(
     """Ask a question, or talk."""
     from geekai_cli.chat import run
 
-    fields = {"model": model, "enable_search": search or None, "enable_thinking": think or None}
+    fields: dict[str, Any] = {"model": model, "enable_thinking": think or None}
+    if search:  # the results have the sources' titles
+        fields |= {"enable_search": True, "search_config": {"return_result": True}}
     run(question, system, fields, json)
 
 

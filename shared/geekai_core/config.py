@@ -108,7 +108,8 @@ def checked_key(key: str | None) -> str:
     """`key` without the blanks around it; raises `ConfigurationError` when it cannot be one. Never shows it."""
     if key is None or not key.strip():
         raise ConfigurationError(
-            "no GeekAI key: pass api_key=… or set GEEKAI_API_KEY (没有密钥：请传入 api_key 或设置 GEEKAI_API_KEY)"
+            "no GeekAI key: set GEEKAI_API_KEY, or in code pass api_key=… "
+            "(没有密钥：请设置 GEEKAI_API_KEY，或在代码中传入 api_key)"
         )
     if "\n" in key or "\r" in key:
         raise ConfigurationError("the GeekAI key holds a line break: give the key alone, without the end of its line")

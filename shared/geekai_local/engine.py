@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from geekai_local._llama import CONTEXT
 from geekai_local.errors import AnswerError, StartError
 from geekai_local.weights import LocalModel, Upstream
 
@@ -72,6 +73,8 @@ class Engine:
         code = error.get("code")
         if error.get("type") == "exceed_context_size_error":
             code = "context_length_exceeded"
+            if self._child:  # llama.cpp advises to increase it, for which there is no option
+                words = f"{words.partition(', try')[0]}: the local model's context is {CONTEXT} tokens, answer and all"
         elif not isinstance(code, str):
             code = "invalid_request" if status < 500 else "model_error"
         return AnswerError(status if 400 <= status <= 599 else 502, code, self._safe(f"{self.model.name}: {words}"))

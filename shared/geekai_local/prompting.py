@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,7 @@ def make_plan(request: ChatRequest, model: LocalModel | Upstream, results: Seque
     """Decide how to answer `request`, with `results` of a search. Raises `AnswerError` and pydantic's errors."""
     if not request.messages:
         raise _bad_request("messages must not be empty")
+    request = request.model_copy(update={"messages": [_mended(message) for message in request.messages]})
     thinking = Thinking.model_validate(dict(request.thinking or {}))
     words = SearchConfig.model_validate(dict(request.search_config or {})).prompt
     top, show_thoughts = request.top_logprobs or 0, thinking.include_thoughts is not False
@@ -125,6 +127,30 @@ def _choices(request: ChatRequest) -> int:
         if value is not None and not 0 <= value <= most:
             raise _bad_request(f"{name} must be at most {most}, and not negative")
     return request.n or 1
+
+
+def _mended(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A message each of whose calls has a JSON object for its arguments: servers answer 500 to what broke off.
+
+    The tool's complaint stands in the history as well, so that an agent goes on.
+    """
+    if not isinstance(calls := message.get("tool_calls"), list):
+        return message
+    mended = [
+        {**call, "function": {**call["function"], "arguments": "{}"}}
+        if isinstance(call, dict) and isinstance(call.get("function"), dict) and not _has_arguments(call["function"])
+        else call
+        for call in calls
+    ]
+    return {**message, "tool_calls": mended}
+
+
+def _has_arguments(function: Mapping[str, Any]) -> bool:
+    arguments = function.get("arguments")
+    try:
+        return isinstance(json.loads(arguments) if isinstance(arguments, str) else arguments, dict)
+    except ValueError:
+        return False
 
 
 def _plain(message: Mapping[str, Any]) -> dict[str, Any]:

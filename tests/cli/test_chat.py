@@ -45,6 +45,7 @@ def test_the_options_are_sent_by_their_wire_names() -> None:
         "model": "glm-4",
         "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}],
         "enable_search": True,
+        "search_config": {"return_result": True},
         "enable_thinking": True,
         **ASK,
     }

@@ -93,3 +93,9 @@ def test_a_refusal_is_one_line_and_exit_code_1() -> None:
     assert (done.out, done.code) == ("", 1)
     assert done.err.startswith("geekai: HTTP 403: 无权访问")
     assert done.err.count("\n") == 1
+
+
+def test_without_a_key_it_says_first_what_a_terminal_can_do() -> None:
+    done = geekai("models", GEEKAI_API_KEY="")
+    assert (done.out, done.code) == ("", 2)
+    assert done.err.startswith("geekai: no GeekAI key: set GEEKAI_API_KEY")

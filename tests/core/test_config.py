@@ -17,7 +17,7 @@ def no_environment(monkeypatch):
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_a_client_without_a_key_says_how_to_give_one(kind):
-    with pytest.raises(ConfigurationError, match=r"pass api_key=… or set GEEKAI_API_KEY .没有密钥"):
+    with pytest.raises(ConfigurationError, match=r"set GEEKAI_API_KEY, or in code pass api_key=… .没有密钥"):
         kind()
 
 

@@ -35,3 +35,12 @@ def test_an_example_tells_its_arguments(name: str) -> None:
     told = CliRunner().invoke(app, ["--help"])
     assert told.exit_code == 0, told.output
     assert "--model" in told.output
+
+
+@pytest.mark.parametrize("name", ["hybrid_rag", "rag_folder", "rag_folder_llama_index"])
+def test_a_mistyped_folder_is_told(name: str, tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(importlib.import_module(f"examples.{name}").main)
+    told = CliRunner().invoke(app, [str(tmp_path / "mistyped"), "When?"])
+    assert told.exit_code == 2
+    assert "does not exist" in told.output

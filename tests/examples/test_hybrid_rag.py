@@ -45,6 +45,12 @@ def test_sources_of_both_sides_are_cited_by_one_list(
     assert len(cited.splitlines()) == 2
 
 
+def test_a_folder_without_text_ends_the_run_at_once(scripted: ScriptedServer, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="No text"):
+        hybrid_rag.main(tmp_path, "When?")
+    assert scripted.requests == []
+
+
 def test_citations_are_numbered_in_the_order_of_their_use() -> None:
     found = [Document(name) for name in "abc"]
     assert hybrid_rag.renumbered("x [3] y [1, 3] `a[2]` [7]", found) == ("x [1] y [2][1] `a[2]` ", [found[2], found[0]])

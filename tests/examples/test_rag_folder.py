@@ -64,6 +64,20 @@ def test_only_what_changed_is_embedded_again(
 
 
 @EXAMPLES
+def test_a_folder_without_text_ends_the_run_before_anything_is_deleted(
+    scripted: ScriptedServer, folder: Path, tmp_path: Path, example: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (empty := tmp_path / "empty").mkdir()
+    example.main(folder, "When?", tmp_path / "vectors")
+    scripted.requests.clear()
+    with pytest.raises(SystemExit, match="No text"):
+        example.main(empty, "When?", tmp_path / "vectors")
+    assert scripted.requests == []
+    example.main(folder, "When?", tmp_path / "vectors")
+    assert embedded(scripted) == []
+
+
+@EXAMPLES
 @pytest.mark.local_model
 def test_a_real_model_answers_from_the_folder(
     local: str,

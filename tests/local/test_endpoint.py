@@ -154,6 +154,19 @@ def test_a_tools_result_ends_in_prose(caller: Caller) -> None:
     assert answer.message.content
 
 
+@pytest.mark.parametrize("broken", ['{"place": "Port', "", "[1]", None])
+def test_a_call_whose_arguments_broke_off_does_not_end_the_talk(caller: Caller, broken: str | None) -> None:
+    """An agent tells the model what was wrong, and goes on."""
+    call = {"id": "1", "type": "function", "function": {"name": "get_weather", "arguments": broken}}
+    turn: list[dict[str, Any]] = [
+        {"role": "user", "content": "What is the weather in Port Elin?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "1", "content": "Error: the arguments are no JSON."},
+    ]
+    answer = caller.ask(turn, tools=[WEATHER, CLOCK], max_tokens=60)
+    assert answer.message.content or answer.message.tool_calls
+
+
 @pytest.mark.parametrize(
     ("choice", "names"),
     [
@@ -231,6 +244,11 @@ def test_a_bad_request_is_a_clear_error_before_any_stream(
     assert response.status_code == status
     assert response.json()["error"]["code"] == code
     assert response.json()["error"]["message"]
+
+
+def test_a_prompt_too_long_is_told_the_limit_and_no_advice_that_cannot_be_followed(caller: Caller) -> None:
+    message = caller.post("word " * 6000).json()["error"]["message"]
+    assert message.endswith("(4096 tokens): the local model's context is 4096 tokens, answer and all")
 
 
 def test_unknown_paths_methods_and_bodies_are_errors_too(caller: Caller) -> None:

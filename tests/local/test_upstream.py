@@ -39,6 +39,23 @@ def test_an_answer_comes_back_whole_and_streamed(over: Over, upstream: ScriptedS
         assert answer.raw["usage"] == {**USAGE, "billed_units": 0}
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [('{"q": "fer', "{}"), ("", "{}"), ("[1]", "{}"), ('{"q": 1}', '{"q": 1}'), ({"q": 1}, {"q": 1}), (None, "{}")],
+)
+def test_a_calls_arguments_are_an_object_when_they_go_on(
+    over: Over, upstream: ScriptedServer, given: Any, sent: Any
+) -> None:
+    """What a model broke off within would be a 500 of the server; all else of the message stays."""
+
+    def history(arguments: Any) -> list[dict[str, Any]]:
+        call = {"id": "1", "type": "function", "function": {"name": "find", "arguments": arguments}}
+        return [{"role": "user", "content": "?"}, {"role": "assistant", "content": None, "tool_calls": [call]}]
+
+    over().chat(model="m", messages=history(given))
+    assert upstream.requests[0].json["messages"] == history(sent)
+
+
 def test_the_request_goes_on_as_it_came(over: Over, upstream: ScriptedServer) -> None:
     """What an OpenAI-compatible server knows, and what nobody here knows; GeekAI's own fields stay behind."""
     tools = [{"type": "function", "function": {"name": "now", "parameters": {"type": "object"}}}]
