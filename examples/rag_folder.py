@@ -5,7 +5,7 @@
 
 The store is Qdrant within this process: no server, and the smallest of the three (130 MB installed; LanceDB 450, Chroma
 500). A run adds what the store lacks and deletes what the folder lacks. Without a key in GEEKAI_API_KEY, start
-`geekai-local`, set GEEKAI_BASE_URL to what it prints, and the key to anything. In LlamaIndex: `rag_folder_llama_index.py`.
+`geekai-local`, set GEEKAI_BASE_URL to what it prints, and the key to anything. LlamaIndex: `rag_folder_llama_index.py`.
 """
 
 import re
