@@ -202,15 +202,20 @@ def score(chain: Runnable[str, Any], engine: BaseQueryEngine) -> dict[str, int]:
         "LangChain": lambda question: str(chain.invoke(question).text),
         "LlamaIndex": lambda question: str(engine.query(question)),
     }
-    questions, right = read_questions(), dict.fromkeys(ask, 0)
+    questions, right, wrong = read_questions(), dict.fromkeys(ask, 0), []
     with Progress(console=console, transient=True) as progress:
         task = progress.add_task("Asking", total=len(questions) * len(ask))
         for question in questions:
             for name, answer in ask.items():
-                right[name] += question.is_right(answer(question.text))
+                if question.is_right(said := answer(question.text)):
+                    right[name] += 1
+                else:
+                    wrong.append(f"wrong, {name}: {question.text} → {' '.join(said.split())}")
                 progress.advance(task)
     for name, count in right.items():
         console.print(f"{name}: {count} of {len(questions)} right")
+    for line in wrong:
+        console.print(line, style="dim", markup=False, soft_wrap=True)
     return right
 
 
@@ -236,6 +241,8 @@ def main() -> int:
     if min(right.values()) < NEEDED:
         console.print(f"Fewer than {NEEDED} right answers: something is broken.", style="bold red")
         return 1
+    console.print("Use it in your app: run geekai-local, then ChatGeekAI or GeekAI with", style="bold")
+    console.print('  model="local", api_key="any", base_url="http://127.0.0.1:8421/api/v1"', soft_wrap=True)
     return 0
 
 

@@ -24,6 +24,8 @@ def test_the_demo_answers_through_both_frameworks_and_scores_at_least_ten() -> N
     for framework in ("LangChain", "LlamaIndex"):
         (right,) = re.findall(rf"{framework}: (\d+) of 20 right", done.stdout)
         assert int(right) >= 10
+        assert len(re.findall(rf"(?m)^wrong, {framework}: .+\? → ", done.stdout)) == 20 - int(right)
     assert len(re.findall(r"departures\(\{'season': '(?:summer|winter)'\}\)", done.stdout)) == 2
     assert "[1] " in done.stdout
     assert re.search(r"\d+ calls, [\d,]+ tokens in, [\d,]+ out, billed_units \(searches\): 2", done.stdout)
+    assert 'base_url="http://127.0.0.1:8421/api/v1"' in done.stdout.rpartition("Use it in your app: ")[2]
