@@ -41,6 +41,7 @@ async def answer(request: ChatRequest, engine: Engine, index: SearchIndex) -> Ch
     plan = prompting.make_plan(request, engine.model, folded)
     begun: set[int] = set()
     async with AsyncExitStack() as streams:
+        streams.enter_context(engine.minded())
         run = _Run(engine, streams)
         async for choice in run.choices(plan):
             if choice["index"] not in begun:
@@ -51,11 +52,13 @@ async def answer(request: ChatRequest, engine: Engine, index: SearchIndex) -> Ch
     yield {**head, "choices": [], "usage": {**run.usage(), "billed_units": int(bool(request.enable_search))}}
 
 
-async def collect(chunks: Chunks) -> dict[str, Any]:
-    """The whole answer that `chunks` add up to."""
+async def collect(chunks: Chunks, engine: Engine) -> dict[str, Any]:
+    """The whole answer that `chunks` add up to. Raises `AnswerError`."""
     whole = Accumulator()
-    async for chunk in chunks:
-        whole.feed(chunk)
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            with engine.minded():
+                whole.feed(chunk)
     whole.finish()
     return whole.wire()
 

@@ -42,7 +42,7 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
         if wanted.background and wanted.stream:
             raise AnswerError(400, "invalid_request", "background must not be true together with stream")
         if not wanted.stream:
-            return tasks.submit(collect(chunks)) if wanted.background else await collect(chunks)
+            return tasks.submit(collect(chunks, engine)) if wanted.background else await collect(chunks, engine)
         events = _events(await anext(chunks), chunks, bool((wanted.stream_options or {}).get("include_usage")))
         # However the stream ends, so does the generation: when the caller leaves, too.
         return StreamingResponse(events, media_type="text/event-stream", background=BackgroundTask(chunks.aclose))
@@ -56,7 +56,7 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
             named = {**request.query_params, **request.path_params}
             wanted = model.model_validate_json(body) if method == "POST" else model.model_validate(named)
             result = await _while_connected(request, answered(wanted))
-            return result if isinstance(result, Response) else JSONResponse(result)
+            return result if isinstance(result, Response) else _Json(result)
 
         return Route(BASE_PATH + path, handle, methods=[method])
 
@@ -73,7 +73,7 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
     )
 
 
-async def _events(first: dict[str, Any], chunks: Chunks, with_usage: bool) -> AsyncIterator[str]:
+async def _events(first: dict[str, Any], chunks: Chunks, with_usage: bool) -> AsyncIterator[bytes]:
     yield _event(first)
     try:
         async for chunk in chunks:
@@ -82,7 +82,7 @@ async def _events(first: dict[str, Any], chunks: Chunks, with_usage: bool) -> As
     except AnswerError as error:  # the status went out long ago
         yield _event(_body(error.code, str(error)))
     else:
-        yield "data: [DONE]\n\n"
+        yield b"data: [DONE]\n\n"
 
 
 async def _while_connected(request: Request, work: Awaitable[T]) -> T:
@@ -96,8 +96,18 @@ async def _while_connected(request: Request, work: Awaitable[T]) -> T:
         gone.cancel()
 
 
-def _event(payload: dict[str, Any]) -> str:
-    return f"data: {json.dumps(payload, ensure_ascii=False, separators=(',', ':'))}\n\n"
+def _event(payload: dict[str, Any]) -> bytes:
+    return b"data: " + _dumped(payload) + b"\n\n"
+
+
+def _dumped(value: Any) -> bytes:
+    """JSON; half a surrogate pair, which an upstream sends when it cuts a stream there, is the escape that it was."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
+
+
+class _Json(JSONResponse):
+    def render(self, content: Any) -> bytes:
+        return _dumped(content)
 
 
 def _body(code: str, message: str) -> dict[str, Any]:
@@ -106,12 +116,12 @@ def _body(code: str, message: str) -> dict[str, Any]:
 
 async def _failed(request: Request, error: Exception) -> Response:
     if isinstance(error, AnswerError):
-        return JSONResponse(_body(error.code, str(error)), error.status)
+        return _Json(_body(error.code, str(error)), error.status)
     if isinstance(error, ValidationError):
         problem = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(map(str, problem["loc"])) or "body"
-        return JSONResponse(_body("invalid_request", f"{place}: {problem['msg']}"), 400)
+        return _Json(_body("invalid_request", f"{place}: {problem['msg']}"), 400)
     if isinstance(error, HTTPException):
         code = HTTPStatus(error.status_code).name.lower()
-        return JSONResponse(_body(code, f"{request.method} {request.url.path}: {error.detail}"), error.status_code)
-    return JSONResponse({"message": f"internal error: {error!r}"}, 500)  # GeekAI's 500 has no `error` (observed)
+        return _Json(_body(code, f"{request.method} {request.url.path}: {error.detail}"), error.status_code)
+    return _Json({"message": f"internal error: {error!r}"}, 500)  # GeekAI's 500 has no `error` (observed)

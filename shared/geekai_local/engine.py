@@ -8,8 +8,8 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -45,13 +45,22 @@ class Engine:
                     raise self.failure(500 if isinstance(payload, dict) else 502, payload)
                 yield payload
 
-    async def fetch(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """A whole answer of another path. Raises `AnswerError`."""
+    async def fetch(self, method: str, path: str, name: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """A whole answer of another path, whose `data` all have a field `name`. Raises `AnswerError`."""
         async with self._opened(method, path, body) as response:
             answer = _parsed(await response.aread())
-        if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
+        listed = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(listed, list) or not all(isinstance(each, dict) and name in each for each in listed):
             raise self.failure(502, answer)
-        return answer
+        return dict(answer)
+
+    @contextmanager
+    def minded(self) -> Iterator[None]:
+        """Where untrusted JSON is taken apart: a shape that nobody expects is an `AnswerError`."""
+        try:
+            yield
+        except (TypeError, AttributeError, ValueError) as error:
+            raise self.failure(502, f"the answer has an unknown shape ({error})") from error
 
     @asynccontextmanager
     async def _opened(self, method: str, path: str, body: dict[str, Any] | None) -> AsyncIterator[httpx.Response]:
@@ -130,8 +139,8 @@ async def _payloads(source: AsyncIterator[bytes]) -> AsyncIterator[Any]:
 
 
 def _parsed(content: bytes) -> Any:
-    """A body as JSON, else as text."""
+    """A body as JSON, else as text. NaN and the infinities, which JSON has not, are null."""
     try:
-        return json.loads(content)
-    except ValueError:
+        return json.loads(content, parse_constant=lambda _: None)
+    except (ValueError, RecursionError):
         return content.decode(errors="replace").strip()

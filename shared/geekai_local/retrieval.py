@@ -60,7 +60,7 @@ async def embed(request: EmbeddingsRequest, engine: Engine, embedder: Embedder) 
     """The vectors of the input, of length 1 however many dimensions are asked for. Raises `AnswerError`."""
     if isinstance(engine.model, Upstream) and (model := engine.model.embedding_model):
         body = request.model_dump(exclude_none=True, exclude={"intent"})  # which no other server knows
-        return await engine.fetch("POST", "/embeddings", {**body, "model": model})
+        return await engine.fetch("POST", "/embeddings", "embedding", {**body, "model": model})
     if (request.dimensions or 0) > DIMENSIONS:
         raise AnswerError(400, "invalid_request", f"dimensions: the local model has {DIMENSIONS}, not more")
     texts = [part if isinstance(part, str) else part_text(part) for part in request.input]

@@ -1,0 +1,79 @@
+"""What an upstream says may be of any shape: it is passed on or refused in words, never an inner error or a cut."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from geekai_core import ServerError
+from geekai_local.replies import Reply, delta, json_reply, sse
+from geekai_local.scripted import ScriptedServer
+from geekai_local.serving import serve
+from geekai_local.weights import Upstream
+from tests.core.test_fuzz import twists, written
+from tests.local.conftest import Over, asked, streaming
+
+CALL = {"index": 0, "id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+TOKEN = {"token": "a", "logprob": -1.0, "top_logprobs": [{"token": "a", "logprob": -1.0}]}
+CHUNK = delta("a", tool_calls=[CALL], logprobs={"content": [TOKEN]}, usage={"prompt_tokens": 1, "completion_tokens": 1})
+
+
+@pytest.fixture
+def plain(upstream: ScriptedServer) -> Iterator[httpx.Client]:
+    """Plain HTTP to an endpoint over `upstream`."""
+    with (
+        serve(model=Upstream(upstream.base_url, embedding_model="e")) as url,
+        httpx.Client(base_url=url, timeout=60) as http,
+    ):
+        yield http
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_any_single_wrong_value_in_a_chunk_is_passed_on_or_refused(
+    plain: httpx.Client, upstream: ScriptedServer, stream: bool
+) -> None:
+    end = b"\n\ndata: " + written(delta("", finish_reason="stop")) + b"\n\ndata: [DONE]\n\n"
+    for twisted in twists(CHUNK, [None, 5, "x", [5], {"x": {}}]):
+        upstream.play(Reply(200, {}, b"data: " + written(twisted) + end))
+        answer = plain.post("/chat/completions", json=asked(stream=stream, logprobs=True, top_logprobs=1))
+        assert answer.status_code in (200, 502)
+        assert ("data: [DONE]" in answer.text or '"error"' in answer.text) if stream else answer.json()
+
+
+@pytest.mark.parametrize("data", [None, {}, [5], [{}], [None], [[{"id": "a"}]], ["a"]])
+def test_lists_that_are_none_are_a_502(plain: httpx.Client, upstream: ScriptedServer, data: Any) -> None:
+    for ask in (lambda: plain.get("/models"), lambda: plain.post("/embeddings", json={"model": "e", "input": ["a"]})):
+        upstream.play(json_reply({"data": data}))
+        answer = ask()
+        assert answer.status_code == 502
+        assert "the upstream" in answer.json()["error"]["message"]
+
+
+def test_json_too_deep_to_be_read_is_a_502(plain: httpx.Client, upstream: ScriptedServer) -> None:
+    upstream.play(Reply(200, {}, b"[" * 100_000))
+    answer = plain.get("/models")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "model_error")
+
+
+def test_half_a_surrogate_pair_is_passed_on_as_the_escape_that_it_was(over: Over, upstream: ScriptedServer) -> None:
+    """A server cut an emoji in two: together they are one again, and in an error's words it cuts nothing short."""
+    client = over()
+    for _ in range(2):
+        upstream.play(sse(*[json.dumps(delta(half)) for half in ("so \ud83d", "\ude00!")], delta(finish_reason="stop")))
+    assert client.chat(**asked()).message.content == "so 😀!"
+    with streaming(client) as stream:
+        list(stream)
+    assert stream.answer.message.content == "so 😀!"
+    upstream.play(Reply(500, {}, rb'{"error": {"message": "\ud83d no"}}'))
+    with pytest.raises(ServerError, match="no"):
+        client.chat(**asked())
+
+
+def test_numbers_that_json_has_not_are_null(plain: httpx.Client, upstream: ScriptedServer) -> None:
+    upstream.play(Reply(200, {}, b'{"data": [{"index": 0, "embedding": [NaN, 1]}]}'))
+    answer = plain.post("/embeddings", json={"model": "e", "input": ["a"]})
+    assert answer.json()["data"][0]["embedding"] == [None, 1]
