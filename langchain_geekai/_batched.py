@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import AliasChoices, Field
 
 from geekai_core import ConfigurationError
-from geekai_core._batches import OnError
+from geekai_core._batches import OnError, results_of
 from geekai_core.collected import summary
 from geekai_core.errors import partial_batch
-from geekai_core.wire import BatchAnswer
+from geekai_core.wire import EmbeddingList, RerankList
 from langchain_geekai._collecting import gather
 from langchain_geekai._connection import GeekAIConnection
 from langchain_geekai._errors import langchain_errors
@@ -41,14 +41,18 @@ class Batched(GeekAIConnection):
         """The keywords of a batch, with its errors made LangChain's and its progress shown."""
         with langchain_errors(), _bar(doing, inputs, shown=self.show_progress and inputs > 1) as on_progress:
             limit = self.max_concurrency
-            yield {"on_error": self.on_error, "on_progress": on_progress, "max_concurrency": limit}
+            yield {"on_error": "return", "on_progress": on_progress, "max_concurrency": limit}
 
-    def _heard(self, answer: BatchAnswer, model: str, inputs: int) -> None:
-        """Count an answer, and tell of the inputs that have no result."""
+    def _heard(self, answer: EmbeddingList | RerankList, model: str, inputs: int) -> None:
+        """Count an answer, and tell of the inputs that have no result, as `on_error` says."""
         if inputs:
             gather(summary(answer, model))
         if answer.failed:
-            logger.warning("%s", partial_batch(answer.failed, {}, inputs))
+            error = partial_batch(answer.failed, results_of(answer), inputs)
+            if self.on_error == "raise":
+                with langchain_errors():
+                    raise error
+            logger.warning("%s", error)
 
 
 @contextmanager

@@ -13,7 +13,9 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 from pydantic import AliasChoices, Field
 
+from geekai_core import ConfigurationError
 from langchain_geekai._batched import Batched
+from langchain_geekai._errors import langchain_errors
 
 Input = str | dict[str, Any]
 
@@ -82,7 +84,8 @@ class GeekAIEmbeddings(Batched, Embeddings):
     def embed_image(self, uris: Sequence[str]) -> list[list[float]]:
         """A vector for each image: a URL, a data URL, or the path of a file, which is read and sent whole.
 
-        For models that take images; sent in a chat's form, since the embeddings' own is not documented.
+        For models that take images; sent in a chat's form, since the embeddings' own is not documented. Raises
+        `ConfigurationError` for a file that cannot be read.
         """
         return self._embed([_image(uri) for uri in uris], self.image_intent)
 
@@ -93,7 +96,11 @@ class GeekAIEmbeddings(Batched, Embeddings):
 
 
 def _image(uri: str) -> dict[str, Any]:
-    if not re.match(r"(https?|data):", uri):
-        data = base64.b64encode(Path(uri).read_bytes()).decode()
+    if not re.match(r"(https?|data):", uri, re.IGNORECASE):
+        try:
+            data = base64.b64encode(Path(uri).read_bytes()).decode()
+        except (OSError, ValueError) as exc:
+            with langchain_errors():
+                raise ConfigurationError(f"the image cannot be read: {exc}") from exc
         uri = f"data:{mimetypes.guess_type(uri)[0] or 'image/png'};base64,{data}"
     return {"type": "image_url", "image_url": {"url": uri}}

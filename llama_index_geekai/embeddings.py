@@ -194,11 +194,11 @@ def _part(text: str) -> dict[str, Any]:
 
 def _image(image: ImageType) -> dict[str, Any]:
     """An image as part of an input; no URL is downloaded. Raises `ConfigurationError` for one that cannot be read."""
-    if isinstance(image, str) and re.match(r"(https?|data):", image):
+    if isinstance(image, str) and re.match(r"(https?|data):", image, re.IGNORECASE):
         return {"type": "image_url", "image_url": {"url": image}}
     try:
         data = image.getvalue() if isinstance(image, BytesIO) else Path(image).read_bytes()
-    except OSError as exc:
+    except (OSError, ValueError) as exc:
         raise ConfigurationError(f"the image cannot be read: {exc}") from exc
     part: Any = to_wire_content([ImageBlock(image=data)])[0]
     return dict(part)

@@ -13,6 +13,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 from pydantic import AliasChoices, Field
 
+from geekai_core._batches import results_of
 from geekai_core.wire import RerankList
 from llama_index_geekai._batched import Batched
 from llama_index_geekai.collect import counted
@@ -63,7 +64,7 @@ class GeekAIRerank(Batched, BaseNodePostprocessor):
         if query is None:
             raise ValueError("a query is needed: pass query_bundle or query_str")
         texts = [node.get_content(MetadataMode.EMBED) for node in nodes]
-        own = {name: getattr(self, name) for name in ("model", "top_n", "batch_size", "on_error")}
+        own = {name: getattr(self, name) for name in ("model", "top_n", "batch_size")}
         ranked: list[NodeWithScore] = []
         top_n = len(nodes) if self.top_n is None else self.top_n
         dispatcher.event(ReRankStartEvent(query=query, nodes=nodes, top_n=top_n, model_name=self.model))
@@ -72,13 +73,13 @@ class GeekAIRerank(Batched, BaseNodePostprocessor):
             EventPayload.QUERY_STR: query.query_str, EventPayload.TOP_K: top_n,
         }  # fmt: skip
         with self.callback_manager.event(CBEventType.RERANKING, payload=payload) as event:
-            yield self._fields(query=query.query_str, documents=texts, **own), ranked
+            yield self._fields(query=query.query_str, documents=texts, on_error="return", **own), ranked
             event.on_end(payload={EventPayload.NODES: ranked})
         dispatcher.event(ReRankEndEvent(nodes=ranked))
 
     def _ranked(self, nodes: list[NodeWithScore], answer: RerankList) -> list[NodeWithScore]:
         counted(answer, self.model)
-        self._missing(answer.failed, {}, len(nodes))
+        self._missing(answer.failed, results_of(answer), len(nodes))
         return [
             NodeWithScore(node=nodes[result.index or 0].node, score=result.relevance_score) for result in answer.results
         ]

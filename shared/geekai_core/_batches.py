@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar
 
 from geekai_core.collected import sum_into
 from geekai_core.errors import OF_ITS_INPUT, ConfigurationError, GeekAIError, partial_batch
-from geekai_core.wire import EmbeddingList, RerankList
+from geekai_core.wire import Embedding, EmbeddingList, RerankList, RerankResult
 
 if TYPE_CHECKING:
     from geekai_core._operations import Operation
@@ -123,9 +123,9 @@ class Batch(Generic[L]):
         if not failed and len(self._done) == 1:
             return self._done[0]
         results = {
-            start + item.index: item.model_copy(update={"index": start + item.index})
+            start + index: item.model_copy(update={"index": start + index})
             for start in sorted(self._done)
-            for item in _results(self._done[start])
+            for index, item in results_of(self._done[start]).items()
         }
         if failed and not results:
             raise failed[min(failed)]
@@ -162,5 +162,7 @@ class Batch(Generic[L]):
         return whole
 
 
-def _results(answer: EmbeddingList | RerankList) -> list[Any]:
-    return list(answer.data if isinstance(answer, EmbeddingList) else answer.results)
+def results_of(answer: EmbeddingList | RerankList) -> dict[int, Any]:
+    """The results of an answer, by the index of their input."""
+    found: Sequence[Embedding | RerankResult] = answer.data if isinstance(answer, EmbeddingList) else answer.results
+    return {item.index or 0: item for item in found}

@@ -117,7 +117,7 @@ async def test_dicts_are_sent_as_they_are_and_images_in_a_chats_form(
     embeddings = make(image_intent="image", document_intent="search_document")
     part = {"type": "text", "text": "Tea"}
     assert len(await embed(embeddings, side, [part, "Tea"])) == 2
-    uris = ["https://example.com/a.png", "data:image/gif;base64,R0lG", str(picture), str(nameless)]
+    uris = ["HTTPS://example.com/a.png", "data:image/gif;base64,R0lG", str(picture), str(nameless)]
     assert len(await embed(embeddings, side, uris, "image")) == 4
     sent = [*uris[:2]]
     sent += [
@@ -128,8 +128,17 @@ async def test_dicts_are_sent_as_they_are_and_images_in_a_chats_form(
         {"model": "e", "input": [part, "Tea"], "intent": "search_document"},
         {"model": "e", "input": [{"type": "image_url", "image_url": {"url": url}} for url in sent], "intent": "image"},
     ]
-    with pytest.raises(FileNotFoundError, match=r"missing\.png"):
-        await embed(embeddings, side, [str(tmp_path / "missing.png")], "image")
+
+
+@pytest.mark.parametrize("name", ["missing.png", "a\0b.png"])
+@pytest.mark.parametrize("side", SIDES)
+async def test_an_image_that_cannot_be_read_says_so_before_anything_is_sent(
+    server: ScriptedServer, make: Make, side: str, name: str
+) -> None:
+    with pytest.raises(ConfigurationError, match="the image cannot be read") as caught:
+        await embed(make(), side, [name], "image")
+    assert isinstance(caught.value, ModelInvalidRequestError)
+    assert server.requests == []
 
 
 def refuse_milk(request: Request) -> Reply:
@@ -141,8 +150,12 @@ async def test_a_failed_request_names_its_inputs_and_the_error_carries_the_other
     server: ScriptedServer, make: Make, side: str
 ) -> None:
     server.default = refuse_milk
-    with pytest.raises(PartialBatchError, match=r"2 of 5 inputs failed \(index 2, 3\).*牛奶不行") as caught:
+    with (
+        collect() as collected,
+        pytest.raises(PartialBatchError, match=r"2 of 5 inputs failed \(index 2, 3\).*牛奶不行") as caught,
+    ):
         await embed(make(batch_size=2), side, ["a", "b", "milk", "c", "d"])
+    assert collected.usage["total_tokens"] == 3  # which were billed
     assert isinstance(caught.value, ModelError)
     assert sorted(caught.value.results) == [0, 1, 4]
     assert isinstance(caught.value.failed[2], BadRequestError)

@@ -143,8 +143,12 @@ async def test_a_failed_part_is_named_and_the_rest_is_kept(
         return error(400, "茶不行") if TEXTS[0] in request.json["documents"] else answer_from_schemas(request)
 
     server.default = refuse_tea
-    with pytest.raises(PartialBatchError, match=r"2 of 4 inputs failed \(index 0, 1\).*茶不行") as caught:
+    with (
+        collect() as collected,
+        pytest.raises(PartialBatchError, match=r"2 of 4 inputs failed \(index 0, 1\).*茶不行") as caught,
+    ):
         await rerank(make(batch_size=2), side, TEXTS)
+    assert collected.usage["total_tokens"] > 0  # it was billed
     assert isinstance(caught.value, ModelError)
     assert sorted(caught.value.results) == [2, 3]
     partial = make(batch_size=2, on_error="return", top_n=1)

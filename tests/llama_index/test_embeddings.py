@@ -117,10 +117,10 @@ async def test_images_are_sent_as_in_a_chat_one_request_a_batch(
     answer = json_reply({"data": [{"index": at, "embedding": [float(at)]} for at in range(4)]})
     server.play(answer, json_reply({"data": [{"index": 0, "embedding": [7.0]}]}))
     model = embedding(image_intent="image")
-    images = [str(path), BytesIO(PIXEL), "https://a.example/1.png", data]
+    images = [str(path), BytesIO(PIXEL), "HTTPS://a.example/1.png", data]
     assert await value(getattr(model, f"{prefix}_image_embedding_batch")(images)) == [[0.0], [1.0], [2.0], [3.0]]
     assert await value(getattr(model, f"{prefix}_image_embedding")(images[2])) == [7.0]
-    urls = [data, data, "https://a.example/1.png", data]
+    urls = [data, data, "HTTPS://a.example/1.png", data]
     parts = [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     assert sent(server) == [
         {"model": "e", "intent": "image", "input": parts},
@@ -128,12 +128,13 @@ async def test_images_are_sent_as_in_a_chat_one_request_a_batch(
     ]
 
 
+@pytest.mark.parametrize("name", ["none.png", "a\0b.png"])
 @pytest.mark.parametrize("how", ["get_image_embedding", "aget_image_embedding"])
 async def test_an_image_that_cannot_be_read_says_so_before_anything_is_sent(
-    server: Any, embedding: Any, how: str
+    server: Any, embedding: Any, how: str, name: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match=r"none\.png"):
-        await value(getattr(embedding(), how)("none.png"))
+    with pytest.raises(ConfigurationError, match="the image cannot be read"):
+        await value(getattr(embedding(), how)(name))
     assert sent(server) == []
 
 

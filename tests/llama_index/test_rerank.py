@@ -150,8 +150,9 @@ async def test_a_failed_request_names_its_nodes_and_loses_no_finished_one(
 ) -> None:
     server.default = by_length
     given = found(["a", "bb", "bad", "c"])
-    with pytest.raises(PartialBatchError, match=r"index 2, 3.*文本无效") as caught:
+    with collect() as collected, pytest.raises(PartialBatchError, match=r"index 2, 3.*文本无效") as caught:
         await value(getattr(rerank(batch_size=2), how)(given, QUERY))
+    assert collected.usage == {"total_tokens": 2}  # which were billed
     assert {at: done.relevance_score for at, done in caught.value.results.items()} == {0: 1.0, 1: 2.0}
     ranked = await value(getattr(rerank(batch_size=2, on_error="return"), how)(given, QUERY))
     assert [node.text for node in ranked] == ["bb", "a"]
