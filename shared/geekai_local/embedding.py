@@ -18,8 +18,8 @@ NAME = "multilingual-e5-small"
 DIMENSIONS = 384
 CONTEXT = 512
 """Tokens; a longer text is read in windows."""
-_AT_ONCE = 16
-"""Texts per look at whether anybody still waits: a second or two."""
+_AT_ONCE = 4
+"""Texts per look at whether anybody still waits: a second or two where they are long; fewer would cost time."""
 
 
 class Embedder:
