@@ -12,6 +12,7 @@ from llama_index.core.base.llms import types as li
 from pydantic import BaseModel
 
 from geekai_core import ChatCompletion, Message
+from geekai_core._bare import bare
 from geekai_core.citations import sources
 from geekai_core.options import ReasoningHistory
 from geekai_core.wire import FunctionCall
@@ -22,26 +23,21 @@ M = TypeVar("M", bound=BaseModel)
 
 _FIELDS: dict[type[BaseModel], set[str]] = {
     li.ChatMessage: {"role", "additional_kwargs", "blocks"},
+    li.TextBlock: {"block_type", "text"},
     li.ChatResponse: {"message", "raw", "delta", "logprobs", "additional_kwargs"},
 }
 _UNCHANGED = {
     cls for cls, names in _FIELDS.items() if set(cls.model_fields) == names and not cls.__private_attributes__
 }
-_set = object.__setattr__
 
 
-def build(cls: type[M], **fields: Any) -> M:
+def build(cls: type[M], given: set[str] | None = None, /, **fields: Any) -> M:
     """`cls(**fields)`, with all its fields in their order and of the right types, without validation: a fifth of the
-    price, for every piece of a stream. The object is the same (a test compares them); a class that core has changed
-    is validated."""
+    price, for every piece of a stream. `given`: the fields that are no defaults, if not all. The object is the same (a
+    test compares them); a class that core has changed is validated."""
     if cls not in _UNCHANGED:
-        return cls(**fields)
-    new = cls.__new__(cls)
-    _set(new, "__dict__", fields)
-    _set(new, "__pydantic_fields_set__", set(fields))
-    _set(new, "__pydantic_extra__", None)
-    _set(new, "__pydantic_private__", None)
-    return new
+        return cls(**{name: fields[name] for name in given or fields})
+    return bare(cls, fields, given or set(fields))
 
 
 _ROLES = {"chatbot": "assistant", "model": "assistant", "function": "tool", "developer": "system"}

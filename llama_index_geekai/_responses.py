@@ -137,7 +137,7 @@ class StreamedAnswer:
             content = content or str(delta.audio.get("transcript") or "")
         if content:
             self._text += content
-            self._said = li.TextBlock(text=self._text)
+            self._said = build(li.TextBlock, {"text"}, block_type="text", text=self._text)
         if delta.reasoning_content:
             extra["thinking_delta"] = delta.reasoning_content
             self._thought += delta.reasoning_content
@@ -151,7 +151,7 @@ class StreamedAnswer:
             message=self._message(),
             raw=delta.raw,
             delta=content or "",
-            logprobs=from_wire_logprobs(delta.logprobs),
+            logprobs=from_wire_logprobs(delta.logprobs) if delta.logprobs else None,
             additional_kwargs=extra,
         )
 

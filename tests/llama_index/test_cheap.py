@@ -44,9 +44,19 @@ def test_a_built_object_is_the_validated_one(cls: type[Any], fields: dict[str, A
     assert pickle.loads(pickle.dumps(built)) == built
 
 
+def test_a_built_block_of_text_is_the_validated_one() -> None:
+    built, validated = build(TextBlock, {"text"}, block_type="text", text="hi"), TextBlock(text="hi")
+    assert TextBlock in _messages._UNCHANGED
+    assert (built, built.__dict__) == (validated, validated.__dict__)
+    for name in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
+        assert getattr(built, name) == getattr(validated, name), name
+    assert pickle.loads(pickle.dumps(built)) == built
+
+
 def test_a_class_that_core_has_changed_is_validated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_messages, "_UNCHANGED", set())
     assert build(ChatMessage, **MESSAGE) == ChatMessage(**MESSAGE)
+    assert build(TextBlock, {"text"}, block_type="text", text="hi") == TextBlock(text="hi")
 
 
 def test_the_pieces_of_a_stream_are_what_validation_would_build(server: Any, llm: Any) -> None:
