@@ -44,8 +44,12 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
         if not wanted.stream:
             return tasks.submit(collect(chunks, engine)) if wanted.background else await collect(chunks, engine)
         events = _events(await anext(chunks), chunks, bool((wanted.stream_options or {}).get("include_usage")))
+
+        async def close() -> None:  # Starlette takes a bare `chunks.aclose` for a function to be called on a thread
+            await chunks.aclose()
+
         # However the stream ends, so does the generation: when the caller leaves, too.
-        return StreamingResponse(events, media_type="text/event-stream", background=BackgroundTask(chunks.aclose))
+        return StreamingResponse(events, media_type="text/event-stream", background=BackgroundTask(close))
 
     def route(method: str, path: str, model: type[M], answered: Callable[[M], Answered]) -> Route:
         async def handle(request: Request) -> Response:
