@@ -74,6 +74,12 @@ class TestLocalModel(ChatModelIntegrationTests):
     supports_model_override = True
     model_override_value = "another"
 
+    @pytest.mark.xfail(
+        reason="a free string of so small a model is sometimes cut off, or not the one that was asked for"
+    )
+    def test_unicode_tool_call_integration(self, model: BaseChatModel) -> None:
+        super().test_unicode_tool_call_integration(model)
+
 
 class Mood(BaseModel):
     """What a sentence sounds like."""
