@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import threading
 import weakref
@@ -52,8 +51,7 @@ class Pool:
 
 def _close_own(client: httpx.Client, pid: int) -> None:
     if pid == os.getpid():  # a parent's connections are its own
-        with contextlib.suppress(Exception):
-            client.close()
+        client.close()
 
 
 class LoopPool:
