@@ -68,13 +68,17 @@ def strip_fences(text: str) -> str:
     >>> strip_fences('Here it is:\\n```json\\n{"a": 1}\\n```')
     '{"a": 1}'
     """
-    match = None if text.lstrip()[:1] in ("{", "[") else re.search(_FENCE, text)
+    match = _opening_fence(text)
     if match is None:
         return text
     inner = text[match.end() :]
     closing = re.search(rf"^[ \t]*{match['fence']}", inner, re.MULTILINE)
     end = closing.start() if closing else inner.rfind(match["fence"])
     return (inner if end < 0 else inner[:end]).strip()
+
+
+def _opening_fence(text: str) -> re.Match[str] | None:
+    return None if text.lstrip()[:1] in ("{", "[") else re.search(_FENCE, text)
 
 
 def read_json(text: str, kind: type | tuple[type, ...] = (dict, list)) -> Any:
@@ -148,7 +152,8 @@ def partial_json(text: str) -> Any | None:
     _, closed, answer = text.rpartition(_THINK_END)
     if not closed and answer.lstrip().startswith("<think>"):
         return None
-    answer = strip_fences(answer).lstrip()
+    fence = _opening_fence(answer)  # a closing one ends nothing: it may stand within a string, and is no JSON
+    answer = answer[fence.end() if fence else 0 :].lstrip()
     if answer[:1] not in ("{", "["):
         answer = "".join(answer.partition("{")[1:])
     try:

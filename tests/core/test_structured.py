@@ -140,6 +140,11 @@ def test_fences_around_json_are_stripped_and_other_text_is_left(text: str, expec
     assert strip_fences(text) == expected
 
 
+def test_a_fence_within_a_string_ends_no_partial_json() -> None:
+    assert partial_json('```json\n{"```": null}') == {"```": None}
+    assert partial_json('```json {"a": "}```"}``` so') == {"a": "}```"}
+
+
 @given(PLAIN, st.sampled_from(WRAPPINGS))
 def test_partial_json_grows_and_ends_in_the_whole(value: dict[str, Any], wrapping: str) -> None:
     """At every split: nothing yet, or an object whose fields, but for the last one begun, are those of the whole."""
