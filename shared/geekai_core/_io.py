@@ -84,8 +84,10 @@ class Line:
 
     def close(self) -> None:
         """Close the response; the connection goes with it unless the body has ended."""
-        if self._response is not None:
-            self._response.close()
+        response, self._response = self._response, None
+        if response is not None:
+            response.close()
+            del response.stream  # it holds the response: 37 objects and the body would wait for the garbage collector
 
 
 def drive(steps: Exchange, line: Line) -> Reply:
@@ -255,8 +257,10 @@ class AsyncLine:
 
     async def close(self) -> None:
         """Close the response; the connection goes with it unless the body has ended."""
-        if self._response is not None:
-            await self._response.aclose()
+        response, self._response = self._response, None
+        if response is not None:
+            await response.aclose()
+            del response.stream
 
 
 async def drive_async(steps: Exchange, line: AsyncLine) -> Reply:

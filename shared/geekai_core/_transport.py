@@ -60,10 +60,8 @@ class _Lean:
     ) -> httpx.Request:
         """httpx's own, but for a body in one piece without parameters."""
         if params or not content or content.__class__ is not bytes or self._jar:
-            made: httpx.Request = super().build_request(  # type: ignore[misc]
-                method, url, headers=headers, content=content, params=params, **other
-            )
-            return made
+            asked = {"headers": headers, "content": content, "params": params, **other}
+            return super().build_request(method, url, **asked)  # type: ignore[misc, no-any-return]
         known, ready = self._ready.get(url, (None, None))
         if ready is None or known != headers:
             ready = super().build_request(method, url, headers=headers)  # type: ignore[misc]
@@ -75,7 +73,6 @@ class _Lean:
         return request
 
 
-@functools.cache
 def _lean(cls: type[C]) -> type[C]:
     return type(cls.__name__, (_Lean, cls), {})
 
@@ -83,10 +80,7 @@ def _lean(cls: type[C]) -> type[C]:
 def new_client(config: Config) -> httpx.Client:
     """A client for one process."""
     with _proxy_errors():
-        made: httpx.Client = _lean(httpx.Client)(
-            verify=ssl_context(), proxy=config.proxy, timeout=None, limits=_limits(None)
-        )
-        return made
+        return _lean(httpx.Client)(verify=ssl_context(), proxy=config.proxy, timeout=None, limits=_limits(None))
 
 
 def new_async_client(config: Config) -> httpx.AsyncClient:
@@ -103,10 +97,7 @@ def new_async_client(config: Config) -> httpx.AsyncClient:
 
             cls, limits, own = HttpxAiohttpClient, _limits(0), None
     with _proxy_errors():
-        made: httpx.AsyncClient = _lean(cls)(
-            verify=ssl_context(), proxy=config.proxy, timeout=None, limits=limits, transport=own
-        )
-        return made
+        return _lean(cls)(verify=ssl_context(), proxy=config.proxy, timeout=None, limits=limits, transport=own)
 
 
 def _limits(unlimited: int | None) -> httpx.Limits:

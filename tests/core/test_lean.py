@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -77,3 +78,25 @@ def test_threads_may_be_the_first_to_read_an_answer_at_once():
     for _ in range(5):
         done = subprocess.run([sys.executable, "-c", AT_ONCE], env={**os.environ, "PYTHONPATH": paths}, check=False)
         assert done.returncode == 0
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_call_leaves_nothing_to_the_garbage_collector(streamed: bool):
+    asked = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+    with ScriptedServer() as server, Client(api_key="k", base_url=server.base_url) as client:
+
+        def call():
+            if streamed:
+                with client.stream(**asked) as stream:
+                    list(stream)
+            else:
+                client.chat(**asked)
+
+        call()
+        gc.collect()
+        gc.disable()
+        try:
+            call()
+            assert not any(isinstance(one, httpx.Response) for one in gc.get_objects())
+        finally:
+            gc.enable()
