@@ -128,7 +128,7 @@ def draw(run: Mapping[str, Any], target: Path) -> None:
         bars = _bars(run["results"].get(group, {}).get(case, {"sides": {}})["sides"].items())
         drawn = axis.barh([n for n, _ in bars], [v for _, v in bars], color=[_colour(n) for n, _ in bars])
         axis.bar_label(drawn, fmt="%.0f", padding=3)
-        axis.set_title(f"{title}: µs of CPU per chunk (2,000 chunks)", fontsize=10)
+        axis.set_title(f"{title}: µs of CPU a chunk", fontsize=10)
         axis.spines[["top", "right"]].set_visible(False)
         axis.margins(x=0.12)
     figure.savefig(target, metadata={"Date": None})
