@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.schema import NodeWithScore, QueryBundle
+from pydantic import SecretStr
 
 from geekai_core.citations import Source, sources
 from geekai_core.options import SearchOptions, search_fields
 from geekai_core.wire import SearchResultList
 from llama_index_geekai._connection import GeekAIConnection
 from llama_index_geekai.collect import counted, nodes
+
+if TYPE_CHECKING:
+    import httpx
+    from typing_extensions import Unpack
+
+
+class WebSearchOptions(TypedDict, total=False):
+    """The keywords of `WebSearch`, for editors and checkers; `SearchOptions` and `GeekAIConnection` document them."""
+
+    model: str
+    count: int | None
+    similarity_top_k: int | None
+    intent: bool | None
+    domain_filter: str | None
+    recency_filter: Literal["noLimit", "oneDay", "oneWeek", "oneMonth", "oneYear"] | None
+    content_size: Literal["medium", "high"] | None
+    api_key: str | SecretStr | Callable[[], str] | None
+    api_base: str | None
+    base_url: str | None
+    timeout: float | httpx.Timeout | None
+    max_retries: int
+    total_timeout: float | None
+    max_response_bytes: int
+    extra_body: dict[str, Any] | None
+    default_headers: dict[str, str] | None
+    default_query: dict[str, str] | None
+    proxy: str | None
+    reuse_client: bool
+    http_client: httpx.Client | None
+    async_http_client: httpx.AsyncClient | None
 
 
 class WebSearch(GeekAIConnection, SearchOptions):
@@ -43,9 +75,13 @@ class GeekAISearchRetriever(BaseRetriever):
     """
 
     def __init__(
-        self, *, callback_manager: CallbackManager | None = None, verbose: bool = False, **options: Any
+        self,
+        *,
+        callback_manager: CallbackManager | None = None,
+        verbose: bool = False,
+        **options: Unpack[WebSearchOptions],
     ) -> None:
-        self.search = WebSearch(**options)
+        self.search = WebSearch(**options)  # type: ignore[misc]  # similarity_top_k is an alias
         super().__init__(callback_manager=callback_manager, verbose=verbose)
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
 
 from geekai_core.citations import listing
-from llama_index_geekai.retrievers import WebSearch
+from llama_index_geekai.retrievers import WebSearch, WebSearchOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class GeekAISearchToolSpec(BaseToolSpec):
@@ -18,8 +21,8 @@ class GeekAISearchToolSpec(BaseToolSpec):
 
     spec_functions = [("web_search", "aweb_search")]  # noqa: RUF012  # as the base class declares it
 
-    def __init__(self, **options: Any) -> None:
-        self.search = WebSearch(**options)
+    def __init__(self, **options: Unpack[WebSearchOptions]) -> None:
+        self.search = WebSearch(**options)  # type: ignore[misc]  # similarity_top_k is an alias
 
     def web_search(self, query: str) -> str:
         """Search the web. Returns numbered sources with title, URL and content; cite them by number, such as [1].

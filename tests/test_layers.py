@@ -32,12 +32,12 @@ ALLOWED = {
     },
     "llama_index_geekai": {
         *("llama_index_geekai", "geekai_core", "httpx", "pydantic", "pydantic_core"),
-        *("llama_index", "llama_index_instrumentation"),
+        *("llama_index", "llama_index_instrumentation", "typing_extensions"),
     },
 }
 LOCAL_MAY_USE_OF_CORE = {"wire", "options", "stream"}
 """`geekai_local` stands beside the adapters and knows the wire models, and how deltas become a whole answer, only."""
-LINES_OF_CODE = 7_925
+LINES_OF_CODE = 7_952
 """The aim is 5,000: raise this only for what users asked for, and lower it by what a change takes away."""
 FILES = [(name, path) for name, folder in PACKAGES.items() for path in sorted(folder.rglob("*.py"))]
 

@@ -20,6 +20,7 @@ from geekai_core import ConfigurationError, RateLimitError
 from geekai_local.replies import completion, error, json_reply
 from geekai_local.schema_answers import answer_from_schemas
 from llama_index_geekai import GeekAI, GeekAISearchRetriever, collect
+from llama_index_geekai.retrievers import WebSearch, WebSearchOptions
 from tests.llama_index.retrieval import KEY, Callbacks, listening, sent, value
 
 HOWS = ("retrieve", "aretrieve")
@@ -178,3 +179,8 @@ async def test_a_retriever_tool_tells_an_agent_the_pages(retriever: Any, how: st
     output = await value(getattr(tool, how)("When?"))
     assert "轮渡九点开船。" in output.content
     assert "https://a.example/zh" in output.content
+
+
+def test_an_editor_knows_every_keyword_of_a_search() -> None:
+    fields = set(WebSearch.model_fields)
+    assert set(WebSearchOptions.__annotations__) == fields | {"similarity_top_k", "base_url"}

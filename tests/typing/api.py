@@ -134,6 +134,8 @@ def wrong() -> None:
     GeekAI()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     GeekAIEmbedding(model="m", on_error="ignore")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     GeekAIRerank(model="m", top_n="all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    GeekAISearchRetriever(recency_filter="lastWeek")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    GeekAISearchToolSpec(counts=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     langchain_geekai.GeekAISearchRetriever(recency_filter="lastWeek")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     try:
         pass
