@@ -15,13 +15,14 @@ from pydantic_core import PydanticSerializationError, to_json
 from geekai_core._answers import Context, read_answer, read_chat, read_task
 from geekai_core._batches import STEERING, Batch, EmbedOptions, RerankOptions
 from geekai_core._exchange import Call, Reply, Sleep, least
+from geekai_core.advice import unknown_field
 from geekai_core.errors import (
     APITimeoutError,
     ConfigurationError,
     RequestError,
     TaskFailedError,
 )
-from geekai_core.options import call_fields, chat_body, unknown_field
+from geekai_core.options import call_fields, chat_body
 from geekai_core.rerank import mapped_back, score
 from geekai_core.wire import (
     Answer,

@@ -29,6 +29,27 @@ def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     return f"; did you mean '{by_lower[close[0]]}'?" if close else ""
 
 
+_OF_OPENAI = {
+    **dict.fromkeys(("openai_api_base", "api_base"), "give 'base_url'"),
+    "openai_api_key": "give 'api_key'",
+    "openai_proxy": "give 'proxy'",
+    **dict.fromkeys(
+        ("use_responses_api", "store", "organization", "openai_organization"), "that is OpenAI's own: leave it out"
+    ),
+}
+"""What to do about names that other packages know and this one does not."""
+
+
+def unknown_field(name: str, known: Iterable[str]) -> ConfigurationError:
+    """The error for a keyword that nothing here knows."""
+    hint = f"; {_OF_OPENAI[name]}" if name in _OF_OPENAI else nearest(name, known)
+    if name == "stream" and "streaming" not in known:
+        hint = "; a stream has methods of its own, such as stream() or stream_chat()"
+    return ConfigurationError(
+        f"unknown field '{name}'{hint} (a field that this package does not know goes into extra_body)"
+    )
+
+
 def media_url(url: str, instead: str) -> str:
     """`url` as it is; a file's path, which the server cannot read, is a `ConfigurationError` that tells what to do.
 

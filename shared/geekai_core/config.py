@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from geekai_core._version import __version__
+from geekai_core.advice import unknown_field
 from geekai_core.errors import ConfigurationError
-from geekai_core.options import unknown_field
 
 if TYPE_CHECKING:
     import httpx

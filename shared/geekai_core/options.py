@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
 
-from geekai_core.advice import nearest, warn_idle
+from geekai_core.advice import unknown_field, warn_idle
 from geekai_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -233,27 +233,6 @@ WIRE_NAMES = {"max_tokens": "max_completion_tokens", "request_metadata": "metada
 
 _SETTINGS = (("search_config", "enable_search", SearchConfig), ("thinking", "enable_thinking", Thinking))
 _NO_MODEL = "no model was named: pass model=… ('geekai models' lists them)"
-
-
-_OF_OPENAI = {
-    **dict.fromkeys(("openai_api_base", "api_base"), "give 'base_url'"),
-    "openai_api_key": "give 'api_key'",
-    "openai_proxy": "give 'proxy'",
-    **dict.fromkeys(
-        ("use_responses_api", "store", "organization", "openai_organization"), "that is OpenAI's own: leave it out"
-    ),
-}
-"""What to do about names that other packages know and this one does not."""
-
-
-def unknown_field(name: str, known: Iterable[str]) -> ConfigurationError:
-    """The error for a keyword that nothing here knows."""
-    hint = f"; {_OF_OPENAI[name]}" if name in _OF_OPENAI else nearest(name, known)
-    if name == "stream" and "streaming" not in known:
-        hint = "; a stream has methods of its own, such as stream() or stream_chat()"
-    return ConfigurationError(
-        f"unknown field '{name}'{hint} (a field that this package does not know goes into extra_body)"
-    )
 
 
 def refuse_unknown(cls: type[BaseModel], given: Iterable[str]) -> None:

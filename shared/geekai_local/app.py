@@ -53,9 +53,7 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
 
     def route(method: str, path: str, model: type[M], answered: Callable[[M], Answered]) -> Route:
         async def handle(request: Request) -> Response:
-            given = request.headers.get("GeekAI-API-Key") or request.headers.get("Authorization", "")
-            if api_key and not secrets.compare_digest(given.removeprefix("Bearer ").encode(), api_key.encode()):
-                raise AnswerError(401, "invalid_api_key", "the API key is wrong")
+            _check_key(request, api_key)
             body = await request.body()
             named = {**request.query_params, **request.path_params}
             wanted = model.model_validate_json(body) if method == "POST" else model.model_validate(named)
@@ -75,6 +73,12 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
         ],
         exception_handlers=dict.fromkeys((AnswerError, ValidationError, HTTPException, Exception), _failed),
     )
+
+
+def _check_key(request: Request, api_key: str | None) -> None:
+    given = request.headers.get("GeekAI-API-Key") or request.headers.get("Authorization", "")
+    if api_key and not secrets.compare_digest(given.removeprefix("Bearer ").encode(), api_key.encode()):
+        raise AnswerError(401, "invalid_api_key", "the API key is wrong")
 
 
 async def _events(first: dict[str, Any], chunks: Chunks, with_usage: bool) -> AsyncIterator[bytes]:
