@@ -3,10 +3,9 @@
     pip install "geekai[langchain,fast,ray]" tqdm typer
     python examples/bulk_ray.py questions.jsonl answers/ --model gpt-4o-mini
 
-A line is `{"id": "…", "question": "…"}`. The answers, with their ids, stand in `answers/part-….jsonl`, in a folder that
-all machines see. A part is written whole or not at all, and named after its ids: where an actor dies, Ray starts
-another, which asks its batch again and writes the same part. Each actor reads GEEKAI_API_KEY and GEEKAI_BASE_URL
-(without a key: `geekai-local`) from its machine's environment; Ray's own `runtime_env` would write them to its logs.
+A line is `{"id": "…", "question": "…"}`; answers stand in `answers/part-….jsonl`, in a folder that all machines see. A
+part is written whole or not at all, and named after its ids: what a dead actor leaves is asked and written again.
+GEEKAI_API_KEY and GEEKAI_BASE_URL are each machine's (no key: `geekai-local`); Ray's own `runtime_env` would log them.
 """
 
 import asyncio
@@ -14,7 +13,6 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import ray.data
 import typer
@@ -31,23 +29,25 @@ class Asker:
 
     def __init__(self, model: str, folder: Path, at_once: int) -> None:
         self.model = ChatGeekAI(model=model, max_retries=6)
-        self.folder, self.free = folder, asyncio.Semaphore(at_once)
+        self.folder, self.free, self.over = folder, asyncio.Semaphore(at_once), None
 
-    async def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
+    async def __call__(self, batch: dict) -> dict[str, list]:
         rows = await asyncio.gather(*map(self.ask, batch["id"].tolist(), batch["question"].tolist()))
         name = hashlib.sha256(json.dumps(batch["id"].tolist()).encode()).hexdigest()[:20]
-        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows if "answer" in row]
-        unfinished = self.folder / f"{name}.{os.getpid()}.tmp"
-        unfinished.write_text("".join(lines), encoding="utf-8")
-        unfinished.replace(self.folder / f"part-{name}.jsonl")
+        part = self.folder / f"{name}.{os.getpid()}.tmp"
+        part.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows if "answer" in row), "utf-8")
+        part.replace(self.folder / f"part-{name}.jsonl")
         return {field: [row.get(field, "") for row in rows] for field in ("id", "error", "tokens", "billed_units")}
 
-    async def ask(self, id: str, question: str) -> dict[str, Any]:
+    async def ask(self, id: str, question: str) -> dict:
         try:
             async with self.free:
+                if self.over:
+                    raise self.over
                 answer = await self.model.ainvoke(question)
-        except (AuthenticationError, InsufficientBalanceError):
-            raise  # no other row would fare better
+        except (AuthenticationError, InsufficientBalanceError) as error:
+            self.over = error  # no other row would fare better, so none is asked
+            raise
         except GeekAIError as error:
             return {"id": id, "error": f"{type(error).__name__}: {error}", "tokens": 0, "billed_units": 0.0}
         usage = answer.response_metadata.get("token_usage", {})

@@ -116,6 +116,7 @@ def test_a_run_that_broke_off_is_taken_up_where_it_ended(server: ScriptedServer,
         bulk_ray.main(*files, actors=1, at_once=4)
     done = {row["id"] for row in written(files[1])}
     assert 0 < len(done) <= 20
+    assert len(server.requests) <= 20 + 4, "after a refusal that all would meet, only what was under way is asked"
 
     server.requests.clear()
     server.default = lambda request: (
