@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 Fates = Mapping[str, Mapping[str, Mapping[str, str]]]
@@ -48,6 +48,11 @@ def cell(ways: Mapping[str, str]) -> str:
     return f"{kept} ({others})" if kept and others else kept or others
 
 
+def _ours_first(names: Iterable[str]) -> list[str]:
+    """GeekAI's own class stands beside the fields, where a narrow screen shows it; the rest in their order."""
+    return sorted(names, key=lambda name: "GeekAI" not in name)
+
+
 def kept(ways: Mapping[str, str]) -> bool:
     """Whether a field is kept in every way."""
     return set(ways.values()) <= {"kept", "raw"}
@@ -55,7 +60,7 @@ def kept(ways: Mapping[str, str]) -> bool:
 
 def fates_table(fates: Fates, shown: Sequence[str] | None = None) -> str:
     """A line for each field (or each one shown), a column for each class; below, how many are kept in every way."""
-    names = list(fates)
+    names = _ours_first(fates)
     lines = [f"| | {' | '.join(names)} |", f"|---{'|---' * len(names)}|"]
     fields = list(next(iter(fates.values())))
     lines += [f"| {field} | {' | '.join(cell(fates[name][field]) for name in names)} |" for field in shown or fields]
@@ -66,7 +71,7 @@ def fates_table(fates: Fates, shown: Sequence[str] | None = None) -> str:
 
 def conformance_table(counted: Mapping[str, Any]) -> str:
     """Tests passed of tests made, by topic, for each subject."""
-    names = list(counted)
+    names = _ours_first(counted)
     lines = [f"| | topic | {' | '.join(names)} |", f"|---|---{'|---' * len(names)}|"]
     for number, topic in TOPICS.items():
         lines.append(f"| C{number} | {topic} | {' | '.join(_share(counted[name], number) for name in names)} |")
