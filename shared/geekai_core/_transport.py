@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -197,4 +198,6 @@ class _proxy_errors:  # noqa: N801 - a context manager, used like a function
 
     def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
         if isinstance(exc, (ValueError, ImportError, httpx.InvalidURL)):
-            raise ConfigurationError(f"the proxy cannot be used: {exc}") from None
+            # What is quoted may be the proxy's address with its password, or a part of it.
+            words = str(exc) if isinstance(exc, ImportError) else re.sub(r"(?s)['\"].*['\"]", "***", str(exc))
+            raise ConfigurationError(f"the proxy cannot be used: {words}") from None

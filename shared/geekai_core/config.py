@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from geekai_core._version import __version__
 from geekai_core.advice import unknown_field
 from geekai_core.errors import ConfigurationError
+from geekai_core.harmless import shown_address
 
 if TYPE_CHECKING:
     import httpx
@@ -101,6 +102,7 @@ def configure(
     # Only for this one does None say something else than the default: no limit.
     settings = {name: value for name, value in settings.items() if value is not None or name == "stream_chunk_timeout"}
     _check_numbers(settings)
+    check_headers(settings.get("default_headers", {}))
     return Config(api_key=key, base_url=url, **settings)
 
 
@@ -129,10 +131,19 @@ def checked_url(url: str) -> str:
     except ValueError:
         sound = False
     if not sound or re.search(r"\s", trimmed):
-        raise ConfigurationError(f"the base URL {url!r} is no http(s) URL; GeekAI's are {MAINLAND} and {OVERSEAS}")
+        raise ConfigurationError(
+            f"the base URL {shown_address(url)!r} is no http(s) URL; GeekAI's are {MAINLAND} and {OVERSEAS}"
+        )
     if parts.query or parts.fragment or parts.username or parts.password:
         raise ConfigurationError("the base URL must have no user, query or fragment: use default_query for a query")
     return trimmed.removesuffix("/chat/completions")
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raise `ConfigurationError` for a header that holds a control character. Never shows its value."""
+    for name, value in headers.items():
+        if isinstance(value, str) and re.search(r"[\x00-\x08\x0a-\x1f\x7f]", name + value):
+            raise ConfigurationError(f"the header {name!r} holds a line break or another control character")
 
 
 def _check_numbers(settings: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from geekai_core import MAINLAND, OVERSEAS, AsyncClient, Client, ClientOptions, Config, ConfigurationError, configure
 from geekai_core.config import checked_url
+from geekai_core.harmless import shown_address
 from tests.core.conftest import ASK, KEY
 
 
@@ -114,3 +115,55 @@ def test_a_number_of_seconds_limits_reading_and_connecting_up_to_ten():
 def test_a_client_shows_its_url_and_no_more(kind):
     client = kind(api_key=KEY, base_url="https://h/v1", default_headers={"a": "secret"})
     assert repr(client) == f"{kind.__name__}(base_url='https://h/v1')"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://ada:hunter2@127.0.0.1:9", "http://***@127.0.0.1:9"),
+        ("ada:hunter2@127.0.0.1:9", "***@127.0.0.1:9"),
+        ("ada@proxy:9", "***@proxy:9"),
+        ("http://ada:p@ss/wo://rd@proxy:9", "http://***@proxy:9"),
+        ("socks5://ada:hunt er2@[::1]:9", "socks5://***@[::1]:9"),
+        ("https://geekai.co/api/v1?key=hunter2#hunter2", "https://geekai.co/api/v1?***"),
+        ("sk-test-5f2c9a71e0", "***"),
+        ("https://sk-test-5f2c9a71e0", "https://***"),
+        ("https://a.example/sk-test-5f2c9a71e0/v1", "https://a.example/***/v1"),
+        ("d41d8cd98f00b204e9800998ecf8427e.hunter2X", "***"),
+        ("hunter2", "***"),
+        ("geekai.co/api/v1", "geekai.co/api/v1"),
+        ("localhost", "localhost"),
+        ("gateway:8080/v1", "gateway:8080/v1"),
+        ("ftp://geekai.co", "ftp://geekai.co"),
+    ],
+)
+def test_an_address_is_shown_without_what_is_secret_in_it(address, shown):
+    assert shown_address(address) == shown
+
+
+@pytest.mark.parametrize(
+    "secret", ["sk-test-5f2c9a71e0", "ftp://ada:hunter2@geekai.co", "ada:hunter2@geekai.co/api/v1"]
+)
+def test_a_base_url_that_is_a_secret_is_refused_without_showing_it(secret):
+    with pytest.raises(ConfigurationError) as refused:
+        configure(api_key=KEY, base_url=secret)
+    assert "***" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    assert "5f2c9a71e0" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["ada:hunter2@127.0.0.1:9", "Ada:Hunter2@127.0.0.1:9", "gopher://ada:hunter2@h:70", "http://ada:hunter2/x@h"],
+)
+def test_a_proxy_that_cannot_be_used_is_told_without_its_password(server, proxy):
+    with pytest.raises(ConfigurationError, match="the proxy cannot be used: ") as refused:
+        Client(api_key=KEY, base_url=server.base_url, proxy=proxy).models()
+    assert "hunter2" not in str(refused.value).lower()
+
+
+@pytest.mark.parametrize("value", ["hunter2\nx-more: 1", "hunter2\r", "hunter2\0"])
+def test_a_header_with_a_line_break_is_refused_by_name_alone(value):
+    with pytest.raises(ConfigurationError, match=r"^the header 'x-tenant' holds a line break") as refused:
+        configure(api_key=KEY, default_headers={"x-tenant": value})
+    assert "hunter2" not in str(refused.value)
