@@ -35,7 +35,7 @@ def read_sse(http: httpx.Client, url: str) -> None:
 
 def read_own_sse(http: httpx.Client, url: str) -> None:
     """Read a stream with our decoder, and its JSON."""
-    from geekai_core._sse import SSEDecoder
+    from geekai_core.response.sse import SSEDecoder
 
     decoder = SSEDecoder()
     with http.stream("POST", f"{url}/chat/completions", json=BODY) as response:

@@ -10,9 +10,10 @@ from typing import Any
 from pydantic import AliasChoices, Field
 
 from geekai_core import ConfigurationError
-from geekai_core._batches import OnError, results_of
-from geekai_core.collected import summary
+from geekai_core.batches import results_of
+from geekai_core.collecting import summary
 from geekai_core.errors import partial_batch
+from geekai_core.options import OnError
 from geekai_core.wire import EmbeddingList, RerankList
 from langchain_geekai._collecting import gather
 from langchain_geekai._connection import GeekAIConnection

@@ -15,7 +15,7 @@ from langchain_core.messages.block_translators import register_translator
 from langchain_core.messages.content import KNOWN_BLOCK_TYPES
 
 if TYPE_CHECKING:
-    from geekai_core.citations import Source  # loaded with the first sources: its patterns take a while to compile
+    from geekai_core.citations import Source
 
 Block = dict[str, Any]
 

@@ -15,10 +15,11 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call
 from langchain_core.outputs import ChatGenerationChunk
 
 from geekai_core import ChatCompletion, Delta, ToolCallPiece
-from geekai_core._bare import bare
+from geekai_core.adapters.unvalidated import construct_unvalidated
+from geekai_core.response.json_text import FenceStripper
 from langchain_geekai._blocks import end_blocks
-from langchain_geekai._messages import PROVIDER, Answered
-from langchain_geekai._structured import Unfencing, wants_json
+from langchain_geekai._messages import PROVIDER, ParsedAnswer
+from langchain_geekai._structured import wants_json
 
 
 class Chunks:
@@ -34,7 +35,7 @@ class Chunks:
         self.begun = False
         self._as_blocks = v1 or bridged
         self._logprobs = not bridged
-        self._json = Unfencing() if wants_json(body) else None
+        self._json = FenceStripper() if wants_json(body) else None
 
     def add(self, delta: Delta) -> ChatGenerationChunk | None:
         """What a delta adds, as a chunk; None where that is nothing that can be told before the end.
@@ -57,7 +58,7 @@ class Chunks:
 
     def end(self, answer: ChatCompletion) -> ChatGenerationChunk:
         """What is left to say at the end, each thing once."""
-        told = Answered(answer)
+        told = ParsedAnswer(answer)
         kwargs, metadata = told.additional_kwargs, told.response_metadata
         kwargs.pop("reasoning_content", None)  # it was streamed
         others = [choice.model_dump(exclude_unset=True) for choice in answer.choices[1:]]
@@ -123,9 +124,9 @@ def _built(text: str, kwargs: dict[str, Any], metadata: dict[str, Any], pieces: 
         fields["invalid_tool_calls"] = [
             invalid_tool_call(name=p.name, args=p.arguments, id=p.id, error=None) for p in broken
         ]
-    message = bare(AIMessageChunk, fields, given, {})
+    message = construct_unvalidated(AIMessageChunk, fields, given, {})
     generation = {"text": text, "generation_info": None, "type": "ChatGenerationChunk", "message": message}
-    return bare(ChatGenerationChunk, generation, {"message", "text"})
+    return construct_unvalidated(ChatGenerationChunk, generation, {"message", "text"})
 
 
 _CALLS = ("tool_call_chunks", "tool_calls", "invalid_tool_calls")

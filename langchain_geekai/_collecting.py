@@ -13,7 +13,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.tracers.context import register_configure_hook
 
 from geekai_core.citations import Source, metadata
-from geekai_core.collected import Collected
+from geekai_core.collecting import Collected
 from langchain_geekai._messages import PROVIDER
 
 

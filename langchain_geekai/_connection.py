@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import AliasChoices, Field, SecretStr
 
-from geekai_core.connect import Connection, Names
+from geekai_core.adapters.component import Component, Names
 from geekai_core.options import Timeout
 from langchain_geekai._errors import langchain_errors
 
 
-class GeekAIConnection(Connection):
+class GeekAIConnection(Component):
     """The fields and clients of an object that talks to GeekAI."""
 
     _names = Names("geekai_api_key", "geekai_api_base", "http_client", "http_async_client")

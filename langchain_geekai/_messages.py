@@ -130,7 +130,7 @@ def _wire_calls(message: AIMessage) -> list[Wire]:
     ]
 
 
-class Answered:
+class ParsedAnswer:
     """One choice of an answer in LangChain's terms: what a message of it is made of, whole or at a stream's end."""
 
     __slots__ = ("additional_kwargs", "content", "invalid_tool_calls", "response_metadata", "tool_calls", "usage")

@@ -10,7 +10,7 @@ from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
 from geekai_core import ChatOptions, ClientOptions, __version__
 from geekai_core.models import langchain_profile, supports_tools
-from geekai_core.options import option_fields
+from geekai_core.request.body import option_fields
 from geekai_core.wire import ModelInfo
 from langchain_geekai._connection import GeekAIConnection
 from langchain_geekai._errors import langchain_errors

@@ -16,19 +16,9 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.utils.function_calling import convert_to_json_schema
 
 from geekai_core import ConfigurationError, GeekAIError, InvalidResponseError, Message
-from geekai_core.structured import (
-    Rung,
-    answer_json,
-    cut_short,
-    needs_instruction,
-    next_rung,
-    partial_json,
-    read_json,
-    request_fields,
-    rungs,
-    schema_instruction,
-    strip_fences,
-)
+from geekai_core.conversation import next_rung
+from geekai_core.request.structured import Rung, needs_instruction, request_fields, rungs, schema_instruction
+from geekai_core.response.json_text import answer_json, cut_short, partial_json, read_json, strip_fences
 from langchain_geekai._messages import to_wire_messages
 
 Body = dict[str, Any]
@@ -81,32 +71,6 @@ def wants_json(body: Mapping[str, Any]) -> bool:
 def unfenced(text: str, body: Mapping[str, Any]) -> str:
     """The answer's text; where JSON was asked for, without the code fence that some models put around it."""
     return strip_fences(text) if wants_json(body) else text
-
-
-class Unfencing:
-    """`unfenced` for a stream: feed it text in any pieces. JSON passes at once, anything else waits for its end.
-
-    >>> fenced = Unfencing()
-    >>> fenced.feed("```json\\n{"), fenced.feed("}\\n```"), fenced.finish()
-    ('', '', '{}')
-    """
-
-    def __init__(self) -> None:
-        self._held: str | None = ""
-
-    def feed(self, text: str) -> str:
-        """What can be told by now."""
-        if self._held is None:
-            return text
-        self._held += text
-        if self._held.lstrip()[:1] not in ("{", "["):
-            return ""
-        told, self._held = self._held, None
-        return told
-
-    def finish(self) -> str:
-        """What was held back."""
-        return strip_fences(self._held or "")
 
 
 def requests(body: Body, plan: Plan | None) -> Generator[Body, GeekAIError, None]:

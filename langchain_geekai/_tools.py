@@ -10,7 +10,7 @@ from typing import Any
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from geekai_core import ConfigurationError
-from geekai_core.advice import nearest, warn_undescribed
+from geekai_core.request.hints import nearest, warn_undescribed
 
 Tool = dict[str, Any]
 

@@ -13,14 +13,14 @@ from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from pydantic import ConfigDict
 
 from geekai_core import ChatCompletion, GeekAIError
-from geekai_core.advice import warn_unable
-from geekai_core.collected import Collected
+from geekai_core.collecting import Collected
 from geekai_core.models import supports_tools
-from geekai_core.options import call_fields, chat_body, option_fields
+from geekai_core.request.body import call_fields, chat_body, option_fields
+from geekai_core.request.hints import warn_unable
 from geekai_core.tokens import estimate, estimate_messages
 from langchain_geekai._chunks import Chunks
 from langchain_geekai._errors import langchain_errors
-from langchain_geekai._messages import Answered, to_wire_messages
+from langchain_geekai._messages import ParsedAnswer, to_wire_messages
 from langchain_geekai._model import GeekAIModel
 from langchain_geekai._structured import AnswerParser, Plan, plan_for, requests, schema_format, unfenced
 from langchain_geekai._tools import to_wire_tool, tool_fields
@@ -281,7 +281,7 @@ def _result(answer: ChatCompletion, body: Mapping[str, Any]) -> ChatResult:
     """All the answers of one request."""
     generations = []
     for at in range(max(len(answer.choices), 1)):
-        told = Answered(answer, at)
+        told = ParsedAnswer(answer, at)
         told.content = unfenced(told.content, body)
         info = {key: value for key, value in told.response_metadata.items() if key in ("finish_reason", "logprobs")}
         generations.append(ChatGeneration(message=told.message(), generation_info=info))

@@ -10,7 +10,7 @@ from langchain_core.messages import BaseMessage
 
 from geekai_core import ChatCompletion
 from geekai_core.citations import Source, sources
-from geekai_core.collected import Collected
+from geekai_core.collecting import Collected
 from langchain_geekai._blocks import message_sources
 from langchain_geekai._collecting import Collector, collecting, documents
 

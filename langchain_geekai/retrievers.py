@@ -9,8 +9,9 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
 from geekai_core.citations import Source, sources
-from geekai_core.collected import summary
-from geekai_core.options import SearchOptions, search_fields
+from geekai_core.collecting import summary
+from geekai_core.options import SearchOptions
+from geekai_core.request.body import search_fields
 from geekai_core.wire import SearchResultList
 from langchain_geekai._collecting import documents, gather
 from langchain_geekai._connection import GeekAIConnection

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from geekai_core import GeekAIError
-from geekai_core._batches import OnError
 from geekai_core.errors import partial_batch
+from geekai_core.options import OnError
 from llama_index_geekai._connection import GeekAIConnection
 
 logger = logging.getLogger("llama_index_geekai")

@@ -11,7 +11,7 @@ from typing import Any
 from llama_index.core.base.llms import types as li
 
 from geekai_core import ConfigurationError
-from geekai_core.advice import media_url
+from geekai_core.request.parts import media_url
 
 Part = dict[str, Any]
 

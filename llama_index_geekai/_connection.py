@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import AliasChoices, Field, SecretStr
 
 from geekai_core import AsyncClient, Client
-from geekai_core.connect import Connection, Names
+from geekai_core.adapters.component import Component, Names
 
 if TYPE_CHECKING:
     import httpx
@@ -22,7 +22,7 @@ else:
     Key = HttpClient = HttpAsyncClient = Any  # httpx is imported with the first request
 
 
-class GeekAIConnection(Connection):
+class GeekAIConnection(Component):
     """The fields and clients of an object that talks to GeekAI."""
 
     _names = Names("api_key", "api_base", "http_client", "async_http_client")

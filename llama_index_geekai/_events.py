@@ -27,7 +27,7 @@ from llama_index.core.instrumentation.events.llm import (
 )
 from llama_index.core.instrumentation.span import active_span_id
 
-from geekai_core.collected import Collected
+from geekai_core.collecting import Collected
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -100,7 +100,7 @@ class _Call:
         return response
 
     def stream(self, responses: Generator[Any, None, None]) -> Generator[Any, None, None]:
-        """The pieces, told of as they pass."""
+        """The pieces, with an event for each."""
         last, listened = None, self._listened
         with self.watched(streaming=True), closing(responses):
             for last in responses:
@@ -151,7 +151,7 @@ def _begun(llm: Any, kind: Kind, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         yield _Call(llm, kind, asked, kwargs)
 
 
-def told(kind: Kind) -> Callable[[F], F]:
+def llm_events(kind: Kind) -> Callable[[F], F]:
     """A decorator for one of the eight chat and completion methods."""
 
     def wrap(method: F) -> F:

@@ -12,7 +12,7 @@ from llama_index.core.base.llms import types as li
 from pydantic import BaseModel
 
 from geekai_core import ChatCompletion, Message
-from geekai_core._bare import bare
+from geekai_core.adapters.unvalidated import construct_unvalidated
 from geekai_core.citations import sources
 from geekai_core.options import ReasoningHistory
 from geekai_core.wire import FunctionCall
@@ -37,7 +37,7 @@ def build(cls: type[M], given: set[str] | None = None, /, **fields: Any) -> M:
     test compares them); a class that core has changed is validated."""
     if cls not in _UNCHANGED:
         return cls(**{name: fields[name] for name in given or fields})
-    return bare(cls, fields, given or set(fields))
+    return construct_unvalidated(cls, fields, given or set(fields))
 
 
 _ROLES = {"chatbot": "assistant", "model": "assistant", "function": "tool", "developer": "system"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from llama_index.core.base.llms.types import ChatMessage
 
-from geekai_core.options import call_fields, chat_body, option_fields
+from geekai_core.request.body import call_fields, chat_body, option_fields
 from llama_index_geekai._messages import Reading, to_wire_messages
 from llama_index_geekai._tools import to_wire_choice, to_wire_tools
 

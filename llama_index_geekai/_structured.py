@@ -15,19 +15,17 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from geekai_core import GeekAIError, InvalidResponseError, Message
+from geekai_core.conversation import next_rung
 from geekai_core.errors import EXCERPT
-from geekai_core.structured import (
+from geekai_core.request.structured import (
     Rung,
-    answer_json,
-    cut_short,
     needs_instruction,
-    next_rung,
-    partial_json,
     repair_messages,
     request_fields,
     rungs,
     schema_instruction,
 )
+from geekai_core.response.json_text import answer_json, cut_short, partial_json
 from llama_index_geekai._request import merged_fields
 
 dispatcher = get_dispatcher("llama_index.core.llms.llm")  # core's own, so that the same handlers hear us

@@ -15,7 +15,7 @@ from pydantic import PrivateAttr
 from pydantic_core import from_json
 
 from geekai_core import InvalidResponseError, ToolCall
-from geekai_core.structured import read_json
+from geekai_core.response.json_text import read_json
 
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool

@@ -10,7 +10,7 @@ from uuid import NAMESPACE_URL, uuid5
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from geekai_core.citations import Source, metadata, sources
-from geekai_core.collected import Collected, summary
+from geekai_core.collecting import Collected, summary
 from geekai_core.wire import Answer
 from llama_index_geekai._events import collecting
 

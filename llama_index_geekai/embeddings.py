@@ -18,7 +18,7 @@ from llama_index.core.schema import ImageType
 from pydantic import AliasChoices, Field
 
 from geekai_core import ConfigurationError, GeekAIError, InvalidResponseError
-from geekai_core.errors import OF_ITS_INPUT
+from geekai_core.errors import INPUT_ERRORS
 from geekai_core.wire import Embedding, EmbeddingList
 from llama_index_geekai._batched import Batched
 from llama_index_geekai._blocks import to_wire_content
@@ -31,7 +31,7 @@ class _Failures(dict[str, GeekAIError]):
     def ready(self, texts: list[str]) -> list[str]:
         """`texts`; raises the last failure anew where every other request would meet it, too."""
         last = next(reversed(self.values()), None)
-        if last is not None and not isinstance(last, OF_ITS_INPUT):
+        if last is not None and not isinstance(last, INPUT_ERRORS):
             raise last
         return texts
 

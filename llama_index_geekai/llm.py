@@ -19,11 +19,11 @@ from llama_index.core.llms.llm import ToolSelection
 from pydantic import AliasChoices, Field
 
 from geekai_core import ChatOptions, ClientOptions
-from geekai_core.advice import warn_unable, warn_undescribed
 from geekai_core.models import DEFAULT_CONTEXT_WINDOW, facts, supports_tools
+from geekai_core.request.hints import warn_unable, warn_undescribed
 from geekai_core.wire import ModelInfo
 from llama_index_geekai._connection import GeekAIConnection
-from llama_index_geekai._events import CHAT, COMPLETION, told
+from llama_index_geekai._events import CHAT, COMPLETION, llm_events
 from llama_index_geekai._request import Request
 from llama_index_geekai._responses import StreamedAnswer, from_wire_answer, to_completion
 from llama_index_geekai._structured import StructuredLLMMixin
@@ -144,17 +144,17 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
             last = streamed.last(stream.answer)
         yield shape(last)
 
-    @told(CHAT)
+    @llm_events(CHAT)
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """The answer to a conversation. Keywords: any field of `ChatOptions`, `tools`, `tool_choice`, `extra_body`."""
         return self._chat(Request(self, messages, kwargs))
 
-    @told(CHAT)
+    @llm_events(CHAT)
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """`chat`, awaiting."""
         return await self._achat(Request(self, messages, kwargs))
 
-    @told(CHAT)
+    @llm_events(CHAT)
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """The answer in pieces, each with the message so far; the request is sent when the first is asked for.
 
@@ -162,7 +162,7 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
         """
         return self._stream(Request(self, messages, kwargs, stream=True))
 
-    @told(CHAT)
+    @llm_events(CHAT)
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """`stream_chat`, awaiting."""
         return self._astream(Request(self, messages, kwargs, stream=True))
@@ -172,22 +172,22 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
             prompt = self.completion_to_prompt(prompt)
         return [ChatMessage(role="user", content=prompt)]
 
-    @told(COMPLETION)
+    @llm_events(COMPLETION)
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """The answer to a prompt, sent as a chat of one message."""
         return to_completion(self._chat(Request(self, self._asked(prompt, formatted), kwargs)))
 
-    @told(COMPLETION)
+    @llm_events(COMPLETION)
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """`complete`, awaiting."""
         return to_completion(await self._achat(Request(self, self._asked(prompt, formatted), kwargs)))
 
-    @told(COMPLETION)
+    @llm_events(COMPLETION)
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """`stream_chat` for a prompt."""
         return self._stream(Request(self, self._asked(prompt, formatted), kwargs, stream=True), to_completion)
 
-    @told(COMPLETION)
+    @llm_events(COMPLETION)
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """`stream_complete`, awaiting."""
         return self._astream(Request(self, self._asked(prompt, formatted), kwargs, stream=True), to_completion)

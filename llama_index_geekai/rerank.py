@@ -13,7 +13,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import MetadataMode, NodeWithScore, QueryBundle
 from pydantic import AliasChoices, Field
 
-from geekai_core._batches import results_of
+from geekai_core.batches import results_of
 from geekai_core.wire import RerankList
 from llama_index_geekai._batched import Batched
 from llama_index_geekai.collect import counted

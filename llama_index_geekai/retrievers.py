@@ -11,7 +11,8 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from pydantic import SecretStr
 
 from geekai_core.citations import Source, sources
-from geekai_core.options import SearchOptions, search_fields
+from geekai_core.options import SearchOptions
+from geekai_core.request.body import search_fields
 from geekai_core.wire import SearchResultList
 from llama_index_geekai._connection import GeekAIConnection
 from llama_index_geekai.collect import counted, nodes

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from geekai_core import Client, __version__
-from geekai_local.replies import completion, json_reply
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import completion, json_reply
+from geekai_testing.scripted import ScriptedServer
 
 MODULES = {
     "fast": "httpx_aiohttp",

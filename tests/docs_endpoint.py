@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from geekai_local import replies
-from geekai_local.replies import Json, Reply, Request, delta
-from geekai_local.schema_answers import answer_from_schemas
+from geekai_testing import replies
+from geekai_testing.replies import Json, Reply, Request, delta
+from geekai_testing.schema_answers import answer_from_schemas
 
 ENGLISH = {
     "content": "The ferry leaves at nine, in winter at ten.",

@@ -10,7 +10,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 from tests.docs_endpoint import answer
 
 ROOT = Path(__file__).parent.parent

@@ -19,7 +19,7 @@ import pytest
 
 from benchmarks.compare.__main__ import PARTS
 from benchmarks.compare.tables import put
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 from scripts._docs import TAB
 from tests.docs_endpoint import answer
 

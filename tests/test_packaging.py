@@ -31,7 +31,7 @@ def test_the_wheel_holds_exactly_the_packages(tmp_path: Path) -> None:
     for package in tops:
         assert f"{package}/py.typed" in names
     (entries,) = (name for name in names if name.endswith("/entry_points.txt"))
-    for entry in ("geekai = geekai_cli.__main__:main", "[pytest11]\ngeekai = geekai_local.pytest_plugin"):
+    for entry in ("geekai = geekai_cli.__main__:main", "[pytest11]\ngeekai = geekai_testing.pytest_plugin"):
         assert entry in zipfile.ZipFile(wheel).read(entries).decode()
     assert any(name.startswith("geekai_local/corpus/") and name.endswith(".md") for name in names)
 

@@ -21,7 +21,7 @@ from llama_index.core.llms import ChatMessage
 
 from benchmarks.report import page
 from geekai_core import AsyncClient
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
 from llama_index_geekai import GeekAI
 

@@ -39,8 +39,8 @@ from geekai_core import (
     RequestTooLargeError,
     SearchConfig,
 )
-from geekai_local.replies import Cut, Hold, Reply, completion, error, json_reply
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Cut, Hold, Reply, completion, error, json_reply
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
 from llama_index_geekai import GeekAI
 

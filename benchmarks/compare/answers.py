@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from geekai_local.replies import Json, Reply, Request, Responder, chunk, completion, delta, json_reply, sse, tool_call
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Json, Reply, Request, Responder, chunk, completion, delta, json_reply, sse, tool_call
+from geekai_testing.scripted import ScriptedServer
 
 MODEL, KEY = "geekai-test", "sk-compare"
 URLS = ["https://tea.example/origin", "https://ferry.example/times"]

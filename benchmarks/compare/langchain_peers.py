@@ -24,7 +24,7 @@ from benchmarks.compare.answers import (
     merged,
     print_fates,
 )
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 
 WAYS = ("whole", "streamed", "whole v1", "streamed v1", "v3")
 Make = Callable[..., Any]

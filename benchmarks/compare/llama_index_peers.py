@@ -15,7 +15,7 @@ from llama_index.core.base.llms.types import ThinkingBlock, ToolCallBlock
 from llama_index.core.llms import ChatMessage, ChatResponse
 
 from benchmarks.compare.answers import ANSWERS, CALLS, KEY, MODEL, PLAIN, REASONING, holds, listed, merged, print_fates
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 
 WAYS = {"whole": "chat", "streamed": "stream_chat", "async": "achat", "async streamed": "astream_chat"}
 COMMON: dict[str, Any] = {"model": MODEL, "api_key": KEY}

@@ -16,8 +16,8 @@ from typing import Any
 
 from benchmarks.faults.cases import CASES, GOOD, KEY, STREAM, WHOLE, Case
 from benchmarks.faults.subjects import FRAMEWORKS, Subject
-from geekai_local.replies import Pause, Reply, delta, error, sse
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Pause, Reply, delta, error, sse
+from geekai_testing.scripted import ScriptedServer
 
 PATIENCE = 15.0
 """Seconds after which a call that was told to give up after one counts as hanging."""

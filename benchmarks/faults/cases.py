@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from geekai_local.replies import Cut, Hold, Pause, Reply, completion, delta, dumps, error, json_reply, sse
+from geekai_testing.replies import Cut, Hold, Pause, Reply, completion, delta, dumps, error, json_reply, sse
 
 KEY = "sk-fault-0f3b6a9d"
 WHOLE, STREAM = "whole", "stream"

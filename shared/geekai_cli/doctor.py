@@ -15,9 +15,9 @@ from urllib.request import getproxies, proxy_bypass
 
 from geekai_cli._screen import Screen, print_json
 from geekai_core import MAINLAND, OVERSEAS, Client, ConfigurationError, GeekAIError, __version__
-from geekai_core.advice import nearest
 from geekai_core.config import checked_key, checked_url
 from geekai_core.errors import APIConnectionError, APITimeoutError
+from geekai_core.request.hints import nearest
 
 PACKAGES = ("langchain-core", "llama-index-core", "httpx", "pydantic", "aiohttp", "httpx-aiohttp")
 STYLES = {"ok": "green", "note": "yellow", "PROBLEM": "bold red"}

@@ -3,8 +3,6 @@
 Importing it does no I/O, reads no key and opens no client; httpx is loaded with the first request.
 """
 
-from geekai_core._streaming import AsyncStream, Stream
-from geekai_core._tool_calls import ToolCallPiece
 from geekai_core._version import __version__
 from geekai_core.client import AsyncClient, Client
 from geekai_core.config import MAINLAND, OVERSEAS, Config, configure
@@ -29,9 +27,11 @@ from geekai_core.errors import (
     StreamInterruptedError,
     TaskFailedError,
 )
-from geekai_core.options import ChatOptions, ClientOptions, SearchConfig, Thinking
-from geekai_core.stream import Delta
-from geekai_core.wire import ChatCompletion, ChatRequest, Message, ToolCall, Usage
+from geekai_core.options import ChatOptions, ChatRequest, ClientOptions, SearchConfig, Thinking
+from geekai_core.response.accumulate import Delta
+from geekai_core.response.tool_calls import ToolCallPiece
+from geekai_core.streams import AsyncStream, Stream
+from geekai_core.wire import ChatCompletion, Message, ToolCall, Usage
 
 __all__ = [
     "MAINLAND",

@@ -1,7 +1,7 @@
 """`Client` and `AsyncClient`: all of GeekAI's chat API, sync and async.
 
-Thin twins: what is sent and how it is read stands in `_operations`, what happens on failure in `_exchange`, the
-waiting in `_io`.
+Thin twins: what is sent and how it is read stands in `endpoints`, what happens on failure in `transport/exchange`,
+the waiting in `transport/driver`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from geekai_core import _operations as ops
-from geekai_core._batches import Batch, EmbedOptions, L, RerankOptions
-from geekai_core._exchange import Sleep, exchange
-from geekai_core._io import AsyncLine, Line, drive, drive_async
-from geekai_core._pools import LoopPool, Pool
-from geekai_core._streaming import AsyncStream, Stream
+from geekai_core import endpoints as ops
+from geekai_core.batches import Batch, L
 from geekai_core.config import Config, configure
 from geekai_core.errors import GeekAIError
+from geekai_core.options import EmbedOptions, RerankOptions
+from geekai_core.streams import AsyncStream, Stream
+from geekai_core.transport.calls import Operation, Sleep
+from geekai_core.transport.driver import AsyncLine, Line, drive, drive_async
+from geekai_core.transport.exchange import exchange
+from geekai_core.transport.pools import LoopPool, Pool
 from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, ModelInfo, RerankList, SearchResultList
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class Client:
     def __deepcopy__(self, memo: dict[int, Any]) -> Client:
         return Client(self.config, http_client=self._pool.given)
 
-    def _run(self, operation: ops.Operation[A]) -> A:
+    def _run(self, operation: Operation[A]) -> A:
         http = self._pool.client()
         call = ops.call(self.config, operation, http)
         line = Line(http, call)
@@ -166,7 +168,7 @@ class AsyncClient:
     def __deepcopy__(self, memo: dict[int, Any]) -> AsyncClient:
         return AsyncClient(self.config, http_async_client=self._pool.given)
 
-    async def _run(self, operation: ops.Operation[A]) -> A:
+    async def _run(self, operation: Operation[A]) -> A:
         http = await self._pool.client()
         call = ops.call(self.config, operation, http)
         line = AsyncLine(http, call)

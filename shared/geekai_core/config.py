@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from geekai_core._version import __version__
-from geekai_core.advice import unknown_field
 from geekai_core.errors import ConfigurationError
 from geekai_core.harmless import shown_address
+from geekai_core.request.hints import unknown_field
 
 if TYPE_CHECKING:
     import httpx

@@ -9,15 +9,11 @@ read from its name; "observed" is what public client code relies on.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
-
-from geekai_core.advice import unknown_field, warn_idle
-from geekai_core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import httpx
@@ -73,16 +69,6 @@ class SearchOptions(SearchFilters):
     """The search model, such as `glm-search-pro`. The default is this client's choice."""
     count: int | None = Field(default=None, validation_alias=AliasChoices("count", "k", "similarity_top_k"))
     """How many results, 1 to 50. Server's default: 10."""
-
-
-def search_fields(options: SearchOptions) -> dict[str, Any]:
-    """The fields of a web search that are set.
-
-    >>> search_fields(SearchOptions(k=3))
-    {'count': 3, 'model': 'glm-search-std'}
-    """
-    values = options.__dict__
-    return {name: values[name] for name in SearchOptions.model_fields if values.get(name) is not None}
 
 
 class Thinking(BaseModel):
@@ -228,106 +214,60 @@ class ClientOptions(ConnectionOptions):
     """Join the deltas that arrive in one network read: less work under load, coarser chunks."""
 
 
-WIRE_NAMES = {"max_tokens": "max_completion_tokens", "request_metadata": "metadata"}
-"""Fields whose name on the wire differs from ours."""
+class ChatRequest(ChatOptions):
+    """The body of `POST /chat/completions`, by wire names; unknown fields are kept."""
 
-_SETTINGS = (("search_config", "enable_search", SearchConfig), ("thinking", "enable_thinking", Thinking))
-_NO_MODEL = "no model was named: pass model=… ('geekai models' lists them)"
+    model_config = ConfigDict(extra="allow")
 
-
-def refuse_unknown(cls: type[BaseModel], given: Iterable[str]) -> None:
-    """Raise `ConfigurationError` for a constructor keyword that `cls` does not know, or knows under two names.
-
-    Also where `cls` needs a model and none is given.
-    """
-    names = _keywords(cls)
-    taken: dict[str, str] = {}
-    for name in given:
-        field = names.get(name)
-        if field is None:
-            raise unknown_field(name, names)
-        if field in taken:
-            raise ConfigurationError(f"'{taken[field]}' and '{name}' are one field: give it once")
-        taken[field] = name
-    model = names.get("model")
-    if model is not None and model not in taken and cls.model_fields[model].is_required():
-        raise ConfigurationError(_NO_MODEL)
+    model: str
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    stream: bool | None = None
+    stream_options: dict[str, Any] | None = None
+    metadata: dict[str, Any] | None = None
 
 
-@functools.cache
-def _keywords(cls: type[BaseModel]) -> dict[str, str]:
-    """The field that each keyword of a constructor stands for."""
-    names: dict[str, str] = {}
-    for name, declared in cls.model_fields.items():
-        alias = declared.validation_alias
-        choices = alias.choices if isinstance(alias, AliasChoices) else [alias, declared.alias]
-        names |= {choice: name for choice in (name, *choices) if isinstance(choice, str)}
-    return names
+OnError = Literal["raise", "return"]
+"""What becomes of a batch of which some inputs failed: a `PartialBatchError` at the end, or an answer whose `failed`
+names them."""
 
 
-_PER_CALL = _keywords(ChatOptions) | {
-    name: name for name in ("model", "tools", "tool_choice", "stream_options", "extra_body")
-}
-"""The field that each keyword of a single call stands for."""
+class BatchOptions(TypedDict, total=False):
+    """How one request over many inputs is sent."""
+
+    batch_size: int | None
+    """At most this many inputs in one request; some vendors take ten (observed). Default: all."""
+    on_error: OnError
+    """Where some inputs fail: at the end, a `PartialBatchError` carries the results of the others ("raise", the
+    default), or the answer comes without theirs and tells of them in `failed` ("return")."""
+    on_progress: Callable[[int, int], None] | None
+    """Called with the number of inputs that are done, and of all."""
+    max_concurrency: int
+    """At most this many requests at a time, of an `AsyncClient`; a `Client` sends one after another. Default: 8."""
+    retries: int | None
+    """The SERVER's own retries towards the vendor (documented)."""
+    extra_body: dict[str, Any] | None
+    """Further fields of the request, merged last."""
 
 
-def call_fields(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The keywords of one call under our own names, as plain values; refuses unknown ones.
+class EmbedOptions(BatchOptions, total=False):
+    """What may be said of an embedding request beside its input and model."""
 
-    Raises `ConfigurationError` naming the nearest field, and where a field is given under two names.
-    """
-    fields: dict[str, Any] = {}
-    for name, value in overrides.items():
-        field = _PER_CALL.get(name)
-        if field is None:
-            raise unknown_field(name, _PER_CALL)
-        if field in fields and fields[field] is not None and value is not None:
-            raise ConfigurationError(f"'{field}' is given twice, once as '{name}'")
-        fields[field] = [value] if field == "stop" and isinstance(value, str) else _plain(value)
-    return fields
+    dimensions: int | None
+    """Numbers in a vector. Default: the model's own (documented)."""
+    intent: str | None
+    """What the inputs are embedded for, such as `search_document`; Cohere's models only (documented)."""
+    user: str | None
+    """The end user, for the vendor's abuse checks."""
 
 
-def option_fields(options: ChatOptions) -> dict[str, Any]:
-    """The wire-bound fields of an adapter that are set, under our own names, as plain values."""
-    values = options.__dict__
-    return {name: _plain(values[name]) for name in ChatOptions.model_fields if values.get(name) is not None}
+class RerankOptions(BatchOptions, total=False):
+    """What may be said of a rerank request beside its query, documents and model."""
+
+    top_n: int | None
+    """At most this many results. Default: all."""
 
 
-def chat_body(
-    messages: list[dict[str, Any]],
-    fields: Mapping[str, Any],
-    *,
-    stream: bool = False,
-    stream_usage: bool = True,
-    extra_body: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """The JSON body of a chat request. Pure.
-
-    `fields`: of `option_fields` and `call_fields`, merged already, with `model`; None is left out. `extra_body`,
-    the adapter's, then the call's, is merged last. Raises `ConfigurationError` for `stream` with `background`.
-    """
-    body: dict[str, Any] = {"model": fields.get("model"), "messages": messages}
-    for name, value in fields.items():
-        if value is None or name in ("model", "extra_body"):
-            continue
-        body[WIRE_NAMES.get(name, name)] = value
-    if not body.get("tools", True):
-        del body["tools"]
-    if body.get("json_mode") and "response_format" not in body:
-        body["response_format"] = {"type": "json_object"}
-    if stream:
-        body["stream"] = True
-        if stream_usage:
-            body.setdefault("stream_options", {"include_usage": True})
-    for extra in (extra_body, fields.get("extra_body")):
-        body.update(extra or {})
-    if body.get("stream") and body.get("background"):
-        raise ConfigurationError("background=True cannot stream: ask for the whole answer, or leave background out")
-    if not body["model"]:
-        raise ConfigurationError(_NO_MODEL)
-    warn_idle(body, _SETTINGS)
-    return body
-
-
-def _plain(value: Any) -> Any:
-    return value.model_dump(exclude_none=True) if isinstance(value, BaseModel) else value
+CLIENT_ONLY = frozenset({"batch_size", "on_error", "on_progress", "max_concurrency"})
+"""The options that are not sent."""

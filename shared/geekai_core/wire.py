@@ -13,7 +13,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from geekai_core.errors import GeekAIError
-from geekai_core.options import ChatOptions
 
 _building = threading.RLock()
 
@@ -30,20 +29,6 @@ class WireModel(BaseModel):
         with _building:
             built = cls.__pydantic_complete__ and not settings.get("force")
             return None if built else super().model_rebuild(**settings)
-
-
-class ChatRequest(ChatOptions):
-    """The body of `POST /chat/completions`, by wire names; unknown fields are kept."""
-
-    model_config = ConfigDict(extra="allow")
-
-    model: str
-    messages: list[dict[str, Any]]
-    tools: list[dict[str, Any]] | None = None
-    tool_choice: str | dict[str, Any] | None = None
-    stream: bool | None = None
-    stream_options: dict[str, Any] | None = None
-    metadata: dict[str, Any] | None = None
 
 
 class FunctionCall(WireModel):

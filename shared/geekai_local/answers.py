@@ -13,9 +13,8 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from typing import Any
 
-from geekai_core.options import SearchConfig
-from geekai_core.stream import Accumulator
-from geekai_core.wire import ChatRequest
+from geekai_core.options import ChatRequest, SearchConfig
+from geekai_core.response.accumulate import Accumulator
 from geekai_local import prompting
 from geekai_local.engine import Engine
 from geekai_local.prompting import FOLDED, Plan, cited

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from geekai_core.wire import ChatRequest
+from geekai_core.options import ChatRequest
 from geekai_local import catalogue, retrieval
 from geekai_local.answers import Chunks, answer, collect
 from geekai_local.embedding import Embedder

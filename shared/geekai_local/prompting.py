@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from geekai_core.options import SearchConfig, Thinking
-from geekai_core.wire import ChatRequest
+from geekai_core.options import ChatRequest, SearchConfig, Thinking
 from geekai_local.errors import AnswerError
 from geekai_local.weights import LocalModel, Upstream
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 
 ROOT = Path(__file__).parent.parent.parent
 KEY = "sk-test-5f2c9a71e0"

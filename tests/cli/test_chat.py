@@ -10,8 +10,8 @@ import threading
 
 import pytest
 
-from geekai_local.replies import Cut, Pause, Reply, delta, error, sse, usage
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Cut, Pause, Reply, delta, error, sse, usage
+from geekai_testing.scripted import ScriptedServer
 from tests.cli.command import COMMAND, environment, geekai, on_terminal
 
 terminal = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")

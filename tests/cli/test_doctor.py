@@ -7,8 +7,8 @@ import platform
 from typing import Any
 
 from geekai_core import __version__
-from geekai_local.replies import completion, error, json_reply, usage
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import completion, error, json_reply, usage
+from geekai_testing.scripted import ScriptedServer
 from tests.cli.command import KEY, geekai
 
 MODELS = json_reply({"data": [{"id": "qwen-max"}, {"id": "glm-4"}], "total": 2})

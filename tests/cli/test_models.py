@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from geekai_local.replies import error, json_reply
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import error, json_reply
+from geekai_testing.scripted import ScriptedServer
 from tests.cli.command import Done, geekai, on_terminal
 
 LISTED: list[dict[str, Any]] = [

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from geekai_core import AsyncClient, ChatCompletion, Client, Delta, Stream
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 
 KEY = "sk-test-5f2c9a71e0"
 HELLO = [{"role": "user", "content": "你好"}]
@@ -135,8 +135,8 @@ def client(clients: Clients) -> Any:
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries and looks at tasks follow at once."""
-    monkeypatch.setattr("geekai_core._exchange.BACKOFF_FIRST", 0.0)
-    monkeypatch.setattr("geekai_core._operations.FIRST_LOOK", 0.0)
+    monkeypatch.setattr("geekai_core.transport.exchange.BACKOFF_FIRST", 0.0)
+    monkeypatch.setattr("geekai_core.endpoints.FIRST_LOOK", 0.0)
 
 
 __all__ = ["ASK", "HELLO", "KEY", "Client", "Clients", "Stream", "collect"]

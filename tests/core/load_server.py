@@ -6,8 +6,8 @@ import argparse
 import contextlib
 import sys
 
-from geekai_local.replies import Pause, Reply, Request, Responder, completion, delta, dumps, json_reply, sse
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Pause, Reply, Request, Responder, completion, delta, dumps, json_reply, sse
+from geekai_testing.scripted import ScriptedServer
 
 
 def _load_answers(delay: float, gap: float, chunks: int) -> Responder:

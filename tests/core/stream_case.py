@@ -6,7 +6,7 @@ import base64
 from dataclasses import dataclass, field
 from typing import Any
 
-from geekai_local.replies import Json, delta
+from geekai_testing.replies import Json, delta
 
 STOP = delta(finish_reason="stop")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geekai_local.replies import chunk, delta, usage
+from geekai_testing.replies import chunk, delta, usage
 from tests.core.stream_case import STOP, Case, b64, check, found, strip_none
 from tests.core.stream_tool_cases import TOOL_CASES
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geekai_local.replies import Json, delta, tool_call
+from geekai_testing.replies import Json, delta, tool_call
 from tests.core.stream_case import STOP, Case
 
 CALLS = delta(finish_reason="tool_calls")

@@ -15,7 +15,7 @@ from geekai_core.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from geekai_local.replies import Reply, chunk, completion, delta, dumps, json_reply, sse
+from geekai_testing.replies import Reply, chunk, completion, delta, dumps, json_reply, sse
 from tests.core.conftest import ASK, KEY, collect
 
 

@@ -1,6 +1,6 @@
 """What several calls came to."""
 
-from geekai_core.collected import Collected
+from geekai_core.collecting import Collected
 
 
 def test_calls_are_summed_up_without_duplicates():

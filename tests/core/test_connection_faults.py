@@ -17,7 +17,7 @@ from geekai_core.errors import (
     InvalidResponseError,
     StreamInterruptedError,
 )
-from geekai_local.replies import Cut, Hold, Reply, completion, delta, dumps, json_reply, sse
+from geekai_testing.replies import Cut, Hold, Reply, completion, delta, dumps, json_reply, sse
 from tests.core.conftest import ASK, collect
 
 

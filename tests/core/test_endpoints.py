@@ -13,7 +13,7 @@ from geekai_core import (
     PartialBatchError,
     ServerError,
 )
-from geekai_local.replies import Pause, Reply, error, json_reply
+from geekai_testing.replies import Pause, Reply, error, json_reply
 from tests.core.conftest import KEY
 
 

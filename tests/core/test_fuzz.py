@@ -18,14 +18,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from geekai_core._answers import Context, StreamReader, read_answer, read_chat, read_task
-from geekai_core._operations import embed, is_done, rerank, web_search
 from geekai_core.citations import listing, metadata, sources
-from geekai_core.collected import Collected, summary
-from geekai_core.errors import GeekAIError, RequestError, status_error
-from geekai_core.rerank import mapped_back
+from geekai_core.collecting import Collected, summary
+from geekai_core.endpoints import embed, is_done, rerank, web_search
+from geekai_core.errors import GeekAIError, RequestError
+from geekai_core.response.answers import Context, read_answer, read_chat, read_task
+from geekai_core.response.error_bodies import status_error
+from geekai_core.response.rerank import mapped_back
+from geekai_core.response.stream_reader import StreamReader
 from geekai_core.wire import EmbeddingList, ModelList, RerankList, SearchResultList
-from geekai_local.replies import completion, delta, dumps, usage
+from geekai_testing.replies import completion, delta, dumps, usage
 from tests.core.stream_cases import CASES, Case
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "250"))
@@ -151,7 +153,7 @@ def outcome(parts: list[bytes], split_think: bool) -> Any:
         tell(reader.end())
         end: Any = str(type(reader.answer()))
     except RequestError as error:
-        reader.blame(error, 0)
+        reader.attach_partial(error, 0)
         end = honest(error)
     return told, end
 

@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from geekai_core import Client, configure
-from geekai_core._transport import new_async_client, new_client
-from geekai_local.replies import completion, json_reply
-from geekai_local.scripted import ScriptedServer
+from geekai_core.transport.httpx_clients import new_async_client, new_client
+from geekai_testing.replies import completion, json_reply
+from geekai_testing.scripted import ScriptedServer
 
 CONFIG = configure(api_key="k")
 URL = "https://geekai.test:8443/api/v1/chat/completions"

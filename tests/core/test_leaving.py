@@ -11,7 +11,7 @@ import pytest
 
 from geekai_core import AsyncClient, Client
 from geekai_core.errors import APIConnectionError, APITimeoutError, StreamInterruptedError
-from geekai_local.replies import Hold, Pause, Reply, completion, delta, dumps, json_reply, sse
+from geekai_testing.replies import Hold, Pause, Reply, completion, delta, dumps, json_reply, sse
 from tests.core.conftest import ASK, KEY
 
 SOON = 1.0

@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from geekai_core import AsyncClient, Client
-from geekai_core._transport import new_async_client
 from geekai_core.config import configure
-from geekai_local.replies import completion, delta, json_reply, sse
+from geekai_core.transport.httpx_clients import new_async_client
+from geekai_testing.replies import completion, delta, json_reply, sse
 from tests.core.conftest import ASK, KEY
 
 
@@ -125,7 +125,7 @@ def test_a_child_never_touches_its_parents_connections(server, monkeypatch):
     client = Client(api_key=KEY, base_url=server.base_url)
     parents = client._pool.client()
     parents_pool = copy.copy(client._pool)
-    monkeypatch.setattr("geekai_core._pools.os.getpid", lambda: -1)
+    monkeypatch.setattr("geekai_core.transport.pools.os.getpid", lambda: -1)
     assert client.chat(**ASK).message.content == "好"
     assert client._pool.client() is not parents
     del parents_pool

@@ -2,8 +2,8 @@
 
 import pytest
 
-from geekai_core.advice import nearest
 from geekai_core.models import DEFAULT_CONTEXT_WINDOW, facts, langchain_profile, supports_tools
+from geekai_core.request.hints import nearest
 from geekai_core.wire import ModelInfo
 
 

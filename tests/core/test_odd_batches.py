@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from geekai_core import AsyncClient, ConfigurationError, PartialBatchError
-from geekai_local.replies import Pause, Reply, error, json_reply, ranking, vectors
+from geekai_testing.replies import Pause, Reply, error, json_reply, ranking, vectors
 from tests.core.conftest import KEY
 
 

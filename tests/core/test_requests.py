@@ -8,8 +8,9 @@ import warnings
 import pytest
 
 from geekai_core import ChatRequest, ConfigurationError, SearchConfig, Thinking
-from geekai_core.options import ChatOptions, call_fields, chat_body, option_fields, refuse_unknown
-from geekai_local.replies import completion, delta, json_reply, sse
+from geekai_core.options import ChatOptions
+from geekai_core.request.body import call_fields, chat_body, option_fields, refuse_unknown
+from geekai_testing.replies import completion, delta, json_reply, sse
 from tests.core.conftest import ASK, HELLO, KEY, collect
 
 FIELDS = {

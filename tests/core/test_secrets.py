@@ -8,7 +8,7 @@ import traceback
 import pytest
 
 from geekai_core import ChatCompletion, ClientOptions, GeekAIError
-from geekai_core._operations import call, chat
+from geekai_core.endpoints import call, chat
 from geekai_core.errors import (
     APIConnectionError,
     APIStatusError,
@@ -20,7 +20,7 @@ from geekai_core.errors import (
     StreamInterruptedError,
     TaskFailedError,
 )
-from geekai_local.replies import Cut, Hold, Reply, completion, delta, error, json_reply, sse
+from geekai_testing.replies import Cut, Hold, Reply, completion, delta, error, json_reply, sse
 from tests.core.conftest import ASK, KEY, collect
 
 FAULTS = [
@@ -72,7 +72,7 @@ def test_options_show_and_dump_no_headers_and_no_proxy():
 
 
 ERRORS = [
-    APIConnectionError("away", passing=True),
+    APIConnectionError("away", retryable=True),
     APITimeoutError("late", limit="read", seconds=3.0),
     RateLimitError("slow", status_code=429, code="c", body={"a": 1}, headers={"retry-after": "1"}, request_id="r"),
     InvalidResponseError("what", excerpt="<", status_code=200, headers={}),

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from geekai_core import AsyncClient, _transport
-from geekai_local.replies import Cut, Hold, Reply, completion, delta, json_reply, sse
+from geekai_core import AsyncClient
+from geekai_core.transport import httpx_clients as _transport
+from geekai_testing.replies import Cut, Hold, Reply, completion, delta, json_reply, sse
 from tests.core.conftest import ASK, KEY
 
 

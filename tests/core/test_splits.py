@@ -9,10 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from geekai_core._answers import Context, StreamReader
-from geekai_core._sse import SSEDecoder
-from geekai_core._think import ThinkSplitter
-from geekai_local.replies import dumps
+from geekai_core.response.answers import Context
+from geekai_core.response.sse import SSEDecoder
+from geekai_core.response.stream_reader import StreamReader
+from geekai_core.response.think import ThinkSplitter
+from geekai_testing.replies import dumps
 from tests.core.stream_cases import CASES, Case, check
 
 NEWLINES = st.sampled_from(["\n", "\r\n", "\r"])

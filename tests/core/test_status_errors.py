@@ -6,7 +6,6 @@ import logging
 import pytest
 
 import geekai_core
-from geekai_core import _exchange
 from geekai_core.errors import (
     APIStatusError,
     AuthenticationError,
@@ -19,7 +18,8 @@ from geekai_core.errors import (
     RequestTooLargeError,
     ServerError,
 )
-from geekai_local.replies import Cut, Reply, completion, delta, error, json_reply, sse
+from geekai_core.transport.exchange import exchange as _exchange
+from geekai_testing.replies import Cut, Reply, completion, delta, error, json_reply, sse
 from tests.core.conftest import ASK, collect
 
 AT_ONCE = [

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from geekai_core import Client, ConfigurationError, StreamInterruptedError
-from geekai_core._answers import Context, StreamReader
-from geekai_local.replies import Cut, Reply, chunk, completion, delta, dumps, json_reply, sse, tool_call
+from geekai_core.response.answers import Context
+from geekai_core.response.stream_reader import StreamReader
+from geekai_testing.replies import Cut, Reply, chunk, completion, delta, dumps, json_reply, sse, tool_call
 from tests.core.conftest import ASK, KEY, collect
 from tests.core.stream_cases import CASES, Case, check, found
 

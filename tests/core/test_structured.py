@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from geekai_core.errors import InvalidResponseError
-from geekai_core.structured import Rung, answer_json, partial_json, read_json, strip_fences
+from geekai_core.request.structured import Rung
+from geekai_core.response.json_text import answer_json, partial_json, read_json, strip_fences
 from geekai_core.wire import Message
 
 TEXT = st.text(alphabet=st.sampled_from('ab中"\\{}[]`: ,\n\t</think>0'), max_size=12)

@@ -6,23 +6,23 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from geekai_core.conversation import next_rung
 from geekai_core.errors import (
     APIConnectionError,
     BadRequestError,
     ConfigurationError,
     ContextOverflowError,
     InvalidResponseError,
-    error_from_body,
 )
-from geekai_core.structured import (
+from geekai_core.request.structured import (
     Rung,
     needs_instruction,
-    next_rung,
     repair_messages,
     request_fields,
     rungs,
     schema_instruction,
 )
+from geekai_core.response.error_bodies import error_from_body
 
 SCHEMA: dict[str, Any] = {
     "title": "Joke",

@@ -3,11 +3,11 @@
 import pytest
 
 from geekai_core import APITimeoutError, ConfigurationError, NotFoundError, TaskFailedError
-from geekai_core import _operations as ops
-from geekai_core._exchange import Sleep
+from geekai_core import endpoints as ops
 from geekai_core.config import configure
+from geekai_core.transport.calls import Sleep
 from geekai_core.wire import ChatCompletion
-from geekai_local.replies import Hold, Reply, completion, error, json_reply
+from geekai_testing.replies import Hold, Reply, completion, error, json_reply
 from tests.core.conftest import ASK, KEY
 
 

@@ -9,8 +9,8 @@ import pytest
 from httpx_aiohttp import HttpxAiohttpClient
 
 from geekai_core.errors import APITimeoutError, ServerError
-from geekai_local.replies import Hold, Pause, Reply, completion, delta, dumps, error, json_reply, sse
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Hold, Pause, Reply, completion, delta, dumps, error, json_reply, sse
+from geekai_testing.scripted import ScriptedServer
 from tests.core.conftest import ASK, KEY, collect
 
 KEEP_ALIVE = b": keep-alive\n\n"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from geekai_core.stream import SEARCH_KEYS
-from geekai_local.replies import completion, json_reply, tool_call, usage
+from geekai_core.response.accumulate import SEARCH_KEYS
+from geekai_testing.replies import completion, json_reply, tool_call, usage
 from tests.core.conftest import ASK
 from tests.core.stream_cases import b64, strip_none
 

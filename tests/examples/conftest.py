@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from geekai_local.scripted import ScriptedServer
 from geekai_local.serving import serve
+from geekai_testing.scripted import ScriptedServer
 
 
 @pytest.fixture(scope="session")

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from examples import agent
-from geekai_local.replies import completion, error, json_reply, tool_call
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import completion, error, json_reply, tool_call
+from geekai_testing.scripted import ScriptedServer
 
 
 def test_it_searches_counts_and_answers_with_a_source(

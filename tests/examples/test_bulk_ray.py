@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from geekai_local import replies
-from geekai_local.replies import Pause, Reply, Request
-from geekai_local.scripted import ScriptedServer
+from geekai_testing import replies
+from geekai_testing.replies import Pause, Reply, Request
+from geekai_testing.scripted import ScriptedServer
 
 ray = pytest.importorskip("ray", reason="needs the extra `ray`")
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from examples import chat
-from geekai_local.replies import Hold, delta, error, sse
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Hold, delta, error, sse
+from geekai_testing.scripted import ScriptedServer
 
 SYSTEM = {"role": "system", "content": chat.SYSTEM}
 

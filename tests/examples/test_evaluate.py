@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from examples import evaluate
-from geekai_local.replies import Reply, Request, completion, json_reply
-from geekai_local.schema_answers import answer_from_schemas
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Reply, Request, completion, json_reply
+from geekai_testing.schema_answers import answer_from_schemas
+from geekai_testing.scripted import ScriptedServer
 
 # LlamaIndex's own runner asks for its event loop by a name that LlamaIndex gave up.
 pytestmark = pytest.mark.filterwarnings("ignore:asyncio_module:DeprecationWarning:llama_index")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from examples import extract
-from geekai_local.replies import Pause, Reply, Request, completion, dumps, error, json_reply, usage
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Pause, Reply, Request, completion, dumps, error, json_reply, usage
+from geekai_testing.scripted import ScriptedServer
 from tests.examples.documents import pdf
 
 

@@ -8,8 +8,8 @@ import pytest
 from langchain_core.documents import Document
 
 from examples import hybrid_rag
-from geekai_local.replies import completion, json_reply
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import completion, json_reply
+from geekai_testing.scripted import ScriptedServer
 
 
 @pytest.fixture

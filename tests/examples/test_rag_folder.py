@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 from examples import rag_folder, rag_folder_llama_index
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 from tests.examples.documents import pdf
 
 EXAMPLES = pytest.mark.parametrize("example", [rag_folder, rag_folder_llama_index], ids=["langchain", "llama_index"])

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.scale.table import page
-from geekai_local.replies import Pause, completion, json_reply
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Pause, completion, json_reply
+from geekai_testing.scripted import ScriptedServer
 
 ROOT = Path(__file__).parent.parent.parent
 

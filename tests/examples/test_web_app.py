@@ -16,9 +16,9 @@ import pytest
 import uvicorn
 
 from examples.web_app import create_app
-from geekai_local import replies
-from geekai_local.replies import Hold, Pause, delta, error, sse
-from geekai_local.scripted import ScriptedServer
+from geekai_testing import replies
+from geekai_testing.replies import Hold, Pause, delta, error, sse
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
 from tests.examples.browser import opened
 

@@ -9,7 +9,7 @@ import pytest
 from langchain_core._api import LangChainBetaWarning
 from langchain_core.messages import AIMessage
 
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
 
 KEY = "sk-test-key"

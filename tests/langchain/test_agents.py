@@ -23,8 +23,8 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from pydantic import BaseModel
 
 from geekai_core import ConfigurationError, ContextOverflowError, RateLimitError
-from geekai_local.replies import completion, delta, error, json_reply, sse, tool_call, usage
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import completion, delta, error, json_reply, sse, tool_call, usage
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI, register
 from tests.langchain.conftest import KEY, Make
 

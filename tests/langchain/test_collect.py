@@ -11,8 +11,8 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables.config import ContextThreadPoolExecutor
 
-from geekai_local.replies import completion, delta, json_reply, sse, usage
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import completion, delta, json_reply, sse, usage
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import collect, get_citations, get_search_results
 from tests.langchain.conftest import EVERY_WAY, WHOLE, Make, ask
 

@@ -3,8 +3,8 @@
 import pytest
 
 from geekai_core import Client
-from geekai_local.replies import completion, delta, json_reply, sse
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import completion, delta, json_reply, sse
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import collect, to_documents
 from tests.langchain.conftest import KEY, WAYS, WHOLE, Make, ask
 

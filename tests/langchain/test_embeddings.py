@@ -16,9 +16,9 @@ from langchain_tests.integration_tests import EmbeddingsIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 
 from geekai_core import BadRequestError, ConfigurationError, PartialBatchError
-from geekai_local.replies import Reply, Request, error, json_reply
-from geekai_local.schema_answers import answer_from_schemas
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Reply, Request, error, json_reply
+from geekai_testing.schema_answers import answer_from_schemas
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import GeekAIEmbeddings, collect
 from tests.langchain.conftest import KEY
 

@@ -9,8 +9,8 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import HumanMessage
 
 import geekai_core
-from geekai_local.replies import Cut, Reply, delta, error, sse
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Cut, Reply, delta, error, sse
+from geekai_testing.scripted import ScriptedServer
 from tests.langchain.conftest import KEY, STREAMED, WAYS, Make, ask
 
 

@@ -15,8 +15,8 @@ from langchain_core.messages import (
 )
 
 from geekai_core import ConfigurationError
-from geekai_local.replies import completion, delta, json_reply, sse, usage
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import completion, delta, json_reply, sse, usage
+from geekai_testing.scripted import ScriptedServer
 from tests.langchain.conftest import EVERY_WAY, WAYS, WHOLE, Make, ask
 
 URL = "https://a.example/x"

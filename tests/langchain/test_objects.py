@@ -22,8 +22,8 @@ from langchain_core.runnables import ConfigurableField
 from langchain_core.tools import tool
 
 from geekai_core import RateLimitError
-from geekai_local.replies import completion, error, json_reply, usage
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import completion, error, json_reply, usage
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
 from tests.langchain.conftest import KEY, WAYS, WHOLE, Make, ask
 

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, AIMessageChunk
 
-from geekai_local.replies import Hold, Json, chunk, completion, delta, json_reply, sse, tool_call, usage
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Hold, Json, chunk, completion, delta, json_reply, sse, tool_call, usage
+from geekai_testing.scripted import ScriptedServer
 from tests.langchain.conftest import BRIDGED, EVERY_WAY, STREAMED, WAYS, WHOLE, Make, ask
 
 URLS = ["https://a.example/tea", "https://b.example/ferry"]

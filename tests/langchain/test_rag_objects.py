@@ -14,7 +14,7 @@ from langchain_core.load import dumps
 from pydantic import SecretStr
 
 from geekai_core import ConfigurationError
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import GeekAIEmbeddings, GeekAIRerank, GeekAISearchRetriever, GeekAISearchTool
 from tests.langchain.conftest import KEY
 

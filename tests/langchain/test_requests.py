@@ -9,8 +9,8 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_core.prompts import ChatPromptTemplate
 
 from geekai_core import ConfigurationError, SearchConfig, Thinking
-from geekai_local.replies import completion, json_reply
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import completion, json_reply
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
 from tests.langchain.conftest import KEY, STREAMED, WAYS, WHOLE, Make, ask
 

@@ -11,9 +11,9 @@ from langchain_core.exceptions import ModelError, ModelRateLimitError
 from langchain_core.retrievers import BaseRetriever
 
 from geekai_core import PartialBatchError, RateLimitError
-from geekai_local.replies import Reply, Request, error, json_reply
-from geekai_local.schema_answers import answer_from_schemas
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Reply, Request, error, json_reply
+from geekai_testing.schema_answers import answer_from_schemas
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import GeekAIRerank, collect
 from tests.langchain.conftest import KEY
 

@@ -12,8 +12,8 @@ from langchain_core.runnables import RunnablePassthrough
 from langchain_tests.integration_tests import RetrieversIntegrationTests
 
 from geekai_core import ConfigurationError, InsufficientBalanceError
-from geekai_local.replies import error, json_reply
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import error, json_reply
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI, GeekAISearchRetriever, collect
 from tests.langchain.conftest import KEY
 

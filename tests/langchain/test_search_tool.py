@@ -13,8 +13,8 @@ from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 
 from geekai_core import ServerError
-from geekai_local.replies import error, json_reply
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import error, json_reply
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI, GeekAISearchTool, collect
 from tests.langchain.conftest import KEY
 

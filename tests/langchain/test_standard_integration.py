@@ -15,8 +15,8 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.integration_tests import chat_models as suite
 from vcr import VCR
 
-from geekai_local.replies import completion, delta, json_reply, sse, usage
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import completion, delta, json_reply, sse, usage
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
 
 pytestmark = pytest.mark.filterwarnings(

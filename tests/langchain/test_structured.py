@@ -15,9 +15,9 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from geekai_core import BadRequestError, ConfigurationError
-from geekai_local.replies import completion, delta, error, json_reply, sse, tool_call, usage
-from geekai_local.scripted import ScriptedServer
-from langchain_geekai._structured import Unfencing
+from geekai_testing.replies import completion, delta, error, json_reply, sse, tool_call, usage
+from geekai_testing.scripted import ScriptedServer
+from langchain_geekai._structured import FenceStripper
 from tests.langchain.conftest import STREAMED, WAYS, Make
 
 METHODS = ("json_schema", "function_calling", "json_mode")
@@ -368,5 +368,5 @@ async def test_json_that_was_asked_for_comes_without_its_fence(
 
 
 def test_json_passes_through_as_it_comes() -> None:
-    stream = Unfencing()
+    stream = FenceStripper()
     assert [stream.feed(piece) for piece in ('{"a', '": "`', '`"}')] == ['{"a', '": "`', '`"}']

@@ -13,7 +13,7 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from geekai_core import ConfigurationError
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import _tools
 from tests.langchain.conftest import EVERY_WAY, WAYS, Make, ask
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 from tests.llama_index.subject import Subject, chosen
 
 

@@ -14,7 +14,7 @@ from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events import BaseEvent
 from pydantic import Field
 
-from geekai_local.replies import Reply, Request, json_reply
+from geekai_testing.replies import Reply, Request, json_reply
 
 KEY = "sk-retrieval"
 

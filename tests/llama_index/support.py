@@ -8,8 +8,8 @@ from typing import Any
 
 from llama_index.core.llms import ChatMessage
 
-from geekai_local.replies import Reply, completion, json_reply, sse
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Reply, completion, json_reply, sse
+from geekai_testing.scripted import ScriptedServer
 
 CHATS = ("chat", "achat", "stream_chat", "astream_chat")
 COMPLETIONS = ("complete", "acomplete", "stream_complete", "astream_complete")
@@ -45,6 +45,6 @@ def reply(how: str, whole: Mapping[str, Any], chunks: list[Any]) -> Reply:
 
 def play_text(server: ScriptedServer, how: str, text: str = "In China.", **top: Any) -> None:
     """Queue a plain answer."""
-    from geekai_local.replies import delta
+    from geekai_testing.replies import delta
 
     play(server, how, completion(text, **top), [delta(text), delta(finish_reason="stop", **top)])

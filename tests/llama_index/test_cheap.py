@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LogProb, MessageRole, TextBlock, ThinkingBlock
 
-from geekai_local.replies import delta, sse, tool_call
+from geekai_testing.replies import delta, sse, tool_call
 from llama_index_geekai import _messages
 from llama_index_geekai._messages import build
 from tests.llama_index.support import USER

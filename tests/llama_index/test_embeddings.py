@@ -30,7 +30,7 @@ from geekai_core import (
     PartialBatchError,
     ServerError,
 )
-from geekai_local.replies import Pause, Reply, Request, error, json_reply
+from geekai_testing.replies import Pause, Reply, Request, error, json_reply
 from llama_index_geekai import GeekAIEmbedding, collect
 from tests.llama_index.retrieval import KEY, Callbacks, embedded, listening, sent, value, vector
 

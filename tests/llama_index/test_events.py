@@ -16,7 +16,7 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.schema import TextNode
 
 from geekai_core import GeekAIError
-from geekai_local.replies import completion, delta, error, json_reply, sse, usage
+from geekai_testing.replies import completion, delta, error, json_reply, sse, usage
 from llama_index_geekai import GeekAI, collect, get_citations, get_search_results
 from llama_index_geekai._request import Request
 from llama_index_geekai._responses import to_completion

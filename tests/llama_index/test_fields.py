@@ -13,7 +13,7 @@ from llama_index.core.llms import ChatMessage
 from pydantic import SecretStr
 
 from geekai_core import ConfigurationError, TaskFailedError
-from geekai_local.replies import Hold, completion, delta, error, json_reply, sse
+from geekai_testing.replies import Hold, completion, delta, error, json_reply, sse
 from llama_index_geekai import GeekAI
 from tests.llama_index.conformance.test_blocks import echoed, loop
 from tests.llama_index.support import CHATS, USER, last, play_text

@@ -11,7 +11,7 @@ from llama_index.core.tools import FunctionTool, ToolMetadata
 from pydantic import BaseModel
 
 from geekai_core import ConfigurationError, GeekAIError
-from geekai_local.replies import completion, delta, json_reply, sse
+from geekai_testing.replies import completion, delta, json_reply, sse
 from tests.llama_index.support import CHATS, USER, last, play
 
 OK = json_reply(completion("ok"))

@@ -8,7 +8,7 @@ import pytest
 from llama_index.core.llms import ChatMessage
 from llama_index.core.schema import MetadataMode
 
-from geekai_local.replies import completion, delta
+from geekai_testing.replies import completion, delta
 from llama_index_geekai import to_nodes
 from tests.llama_index.support import CHATS, COMPLETIONS, last, play
 

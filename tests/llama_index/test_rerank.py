@@ -16,7 +16,7 @@ from llama_index.core.postprocessor.types import BaseNodePostprocessor
 from llama_index.core.schema import NodeWithScore, QueryBundle, TextNode
 
 from geekai_core import AuthenticationError, ConfigurationError, PartialBatchError
-from geekai_local.replies import Reply, Request, error, json_reply
+from geekai_testing.replies import Reply, Request, error, json_reply
 from llama_index_geekai import GeekAIRerank, collect
 from tests.llama_index.retrieval import KEY, Callbacks, listening, sent, value
 

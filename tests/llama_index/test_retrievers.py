@@ -17,8 +17,8 @@ from llama_index.core.tools import RetrieverTool
 from pydantic import ValidationError
 
 from geekai_core import ConfigurationError, RateLimitError
-from geekai_local.replies import completion, error, json_reply
-from geekai_local.schema_answers import answer_from_schemas
+from geekai_testing.replies import completion, error, json_reply
+from geekai_testing.schema_answers import answer_from_schemas
 from llama_index_geekai import GeekAI, GeekAISearchRetriever, collect
 from llama_index_geekai.retrievers import WebSearch, WebSearchOptions
 from tests.llama_index.retrieval import KEY, Callbacks, listening, sent, value

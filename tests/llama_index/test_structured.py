@@ -11,7 +11,7 @@ from llama_index.core.prompts import ChatPromptTemplate
 from llama_index.core.types import PydanticProgramMode
 
 from geekai_core import InvalidResponseError, ServerError
-from geekai_local.replies import completion, delta, error, json_reply, sse
+from geekai_testing.replies import completion, delta, error, json_reply, sse
 from tests.llama_index.conformance.test_structured import BEIJING, GOOD, PROMPT, WAYS, City, called, predict, text
 
 
@@ -114,7 +114,7 @@ async def test_a_fault_while_asking_again_is_raised(server: Any, make: Any, way:
 async def test_leaving_a_structured_stream_early_closes_its_connection(server: Any, llm: Any) -> None:
     import asyncio
 
-    from geekai_local.replies import Hold, delta, sse
+    from geekai_testing.replies import Hold, delta, sse
 
     server.play(sse(delta('{"name": "Bei'), delta("jing"), Hold()))
     stream = await llm.astream_structured_predict(City, PROMPT, topic="Beijing")

@@ -9,7 +9,7 @@ import pytest
 from llama_index.core.agent.workflow import FunctionAgent
 
 from geekai_core import ConfigurationError, NotFoundError
-from geekai_local.replies import error, json_reply, tool_call
+from geekai_testing.replies import error, json_reply, tool_call
 from llama_index_geekai import GeekAI, GeekAISearchToolSpec, collect
 from tests.llama_index.conformance.test_agents import pytestmark as agents  # what the workflows package warns of
 from tests.llama_index.conformance.test_agents import run, said

@@ -13,9 +13,9 @@ import pytest
 
 from geekai_core import AsyncClient, Client
 from geekai_core.wire import ChatCompletion
-from geekai_local.scripted import ScriptedServer
 from geekai_local.serving import serve
 from geekai_local.weights import Upstream
+from geekai_testing.scripted import ScriptedServer
 from tests.core.conftest import Blocking
 
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from geekai_local.replies import answer, pages, ranking, tool_call, usage, vectors
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import answer, pages, ranking, tool_call, usage, vectors
+from geekai_testing.scripted import ScriptedServer
 from tests.local.conftest import connected
 
 PAGE = Path(__file__).parents[2] / "docs/testing.md"
@@ -55,7 +55,7 @@ def run_tests(folder: Path, code: str) -> str:
     dead = "http://127.0.0.1:9"
     env = {**os.environ, "GEEKAI_API_KEY": "sk-real", "GEEKAI_PROXY": dead, "HTTP_PROXY": dead, "http_proxy": dead}
     known = entry_points(group="pytest11", name="geekai")
-    plugin = [] if known else ["-p", "geekai_local.pytest_plugin"]
+    plugin = [] if known else ["-p", "geekai_testing.pytest_plugin"]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugin, "."]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
     return done.stdout + done.stderr
@@ -79,9 +79,9 @@ def test_a_failing_script_fails_its_test_and_the_environment_comes_back(tmp_path
 
 def test_the_plugin_is_cheap_to_import() -> None:
     """It is loaded with every run of pytest, wherever geekai is installed."""
-    code = "import sys, pytest; before = set(sys.modules); import geekai_local.pytest_plugin; print(*set(sys.modules) - before)"
+    code = "import sys, pytest; before = set(sys.modules); import geekai_testing.pytest_plugin; print(*set(sys.modules) - before)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == {"geekai_local", "geekai_local.pytest_plugin"}
+    assert set(done.stdout.split()) == {"geekai_testing", "geekai_testing.pytest_plugin"}
 
 
 def test_a_described_answer_is_the_same_whole_and_streamed(client: Any, server: ScriptedServer) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from geekai_core.wire import ChatRequest
+from geekai_core.options import ChatRequest
 from geekai_local.errors import AnswerError
 from geekai_local.prompting import after_thought, arguments_body, choice_body, make_plan, offer_first
 from geekai_local.weights import LocalModel

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from geekai_local.replies import Request
-from geekai_local.schema_answers import answer_from_schemas
-from geekai_local.schema_samples import sample
+from geekai_testing.replies import Request
+from geekai_testing.schema_answers import answer_from_schemas
+from geekai_testing.schema_samples import sample
 
 
 def tool(name: str, description: str = "", /, **properties: Any) -> dict[str, Any]:

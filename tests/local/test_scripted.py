@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from geekai_local.replies import (
+from geekai_testing.replies import (
     Cut,
     Hold,
     Pause,
@@ -30,7 +30,7 @@ from geekai_local.replies import (
     tool_call,
     usage,
 )
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.scripted import ScriptedServer
 
 CHAT = "/api/v1/chat/completions"
 GET = b"GET /api/v1/models HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -318,5 +318,5 @@ def test_errors_come_in_every_known_shape(shape: Any, body: object) -> None:
 
 def test_the_server_stands_on_the_standard_library() -> None:
     """A user's test kit can import it without any dependency being loaded."""
-    code = "import sys, geekai_local.scripted; sys.exit(bool({'httpx', 'pydantic', 'starlette'} & set(sys.modules)))"
+    code = "import sys, geekai_testing.scripted; sys.exit(bool({'httpx', 'pydantic', 'starlette'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)

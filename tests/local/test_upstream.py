@@ -8,8 +8,8 @@ import pytest
 
 from geekai_core import APIStatusError
 from geekai_core.models import facts
-from geekai_local.replies import Hold, Reply, chunk, delta, error, json_reply, sse, tool_call
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Hold, Reply, chunk, delta, error, json_reply, sse, tool_call
+from geekai_testing.scripted import ScriptedServer
 from tests.local.conftest import Over, asked, streaming
 
 KEY = "sk-upstream-5f2c9a71e0"

@@ -12,10 +12,10 @@ import pytest
 
 from geekai_core import APIStatusError, ServerError, StreamInterruptedError
 from geekai_local.errors import StartError
-from geekai_local.replies import Cut, Hold, Reply, delta, error, json_reply, sse
-from geekai_local.scripted import ScriptedServer
 from geekai_local.serving import serve
 from geekai_local.weights import Upstream
+from geekai_testing.replies import Cut, Hold, Reply, delta, error, json_reply, sse
+from geekai_testing.scripted import ScriptedServer
 from tests.local.conftest import Over, asked, connected, streaming
 
 KEY = "sk-upstream-5f2c9a71e0"

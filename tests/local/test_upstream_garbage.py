@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from geekai_core import ServerError
-from geekai_local.replies import Reply, delta, json_reply, sse
-from geekai_local.scripted import ScriptedServer
 from geekai_local.serving import serve
 from geekai_local.weights import Upstream
+from geekai_testing.replies import Reply, delta, json_reply, sse
+from geekai_testing.scripted import ScriptedServer
 from tests.core.test_fuzz import twists, written
 from tests.local.conftest import Over, asked, streaming
 

@@ -14,7 +14,7 @@ from typing_extensions import assert_type
 import langchain_geekai
 from geekai_core import AsyncClient, ChatCompletion, Client, Delta, GeekAIError, SearchConfig, Thinking, Usage
 from geekai_core.citations import Source
-from geekai_core.collected import Collected
+from geekai_core.collecting import Collected
 from langchain_geekai import ChatGeekAI
 from langchain_geekai import collect as collect_langchain
 from llama_index_geekai import (

@@ -21,7 +21,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import ChatMemoryBuffer
 from pydantic import BaseModel
 
-from geekai_local.replies import Reply, completion, delta, json_reply, sse, tool_call
+from geekai_testing.replies import Reply, completion, delta, json_reply, sse, tool_call
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The `:DeprecationWarning",  # the workflows package looks at every attribute of an agent,

@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import MessageRole, TextBlock, ThinkingBlo
 from llama_index.core.llms import LLM, ChatMessage
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 
-from geekai_local.replies import chunk, completion, delta, json_reply, sse, tool_call, usage
+from geekai_testing.replies import chunk, completion, delta, json_reply, sse, tool_call, usage
 from tests.llama_index.support import CHATS, COMPLETIONS, USER, last, play, responses
 
 URLS = ["https://a.example/panda", "https://b.example/大熊猫"]

@@ -22,7 +22,7 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.llms import ChatMessage
 
-from geekai_local.replies import completion, json_reply
+from geekai_testing.replies import completion, json_reply
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

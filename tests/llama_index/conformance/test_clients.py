@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from geekai_local.replies import Hold, completion, delta, json_reply, sse
+from geekai_testing.replies import Hold, completion, delta, json_reply, sse
 from tests.llama_index.subject import KEY
 from tests.llama_index.support import CHATS, USER, last, play_text
 

@@ -27,7 +27,7 @@ from llama_index.core.response_synthesizers import ResponseMode
 from llama_index.core.schema import NodeWithScore, TextNode
 from llama_index.core.tools import QueryEngineTool
 
-from geekai_local.replies import Reply, completion, delta, json_reply, sse, tool_call
+from geekai_testing.replies import Reply, completion, delta, json_reply, sse, tool_call
 
 PANDAS = ["Pandas live in the mountains of China.", "Pandas eat bamboo all day.", "A panda weighs a hundred kilos."]
 WITHOUT_LLM = {ResponseMode.NO_TEXT, ResponseMode.CONTEXT_ONLY}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from geekai_local.replies import Cut, Reply, chunk, completion, delta, error, json_reply, sse
+from geekai_testing.replies import Cut, Reply, chunk, completion, delta, error, json_reply, sse
 from tests.llama_index.support import CHATS, COMPLETIONS, last, play_text, responses
 
 STREAMS = ("stream_chat", "astream_chat", "stream_complete", "astream_complete")

@@ -13,7 +13,7 @@ from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.instrumentation.span_handlers import SimpleSpanHandler
 from pydantic import Field
 
-from geekai_local.replies import chunk, completion, delta, error, usage
+from geekai_testing.replies import chunk, completion, delta, error, usage
 from tests.llama_index.subject import KEY
 from tests.llama_index.support import CHATS, COMPLETIONS, last, play, responses
 

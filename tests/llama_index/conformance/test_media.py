@@ -9,7 +9,7 @@ import pytest
 from llama_index.core.base.llms.types import AudioBlock
 from llama_index.core.llms import ChatMessage
 
-from geekai_local.replies import completion, delta
+from geekai_testing.replies import completion, delta
 from tests.llama_index.support import CHATS, COMPLETIONS, USER, last, play, responses
 
 SOUND = base64.b64encode(b"RIFF-first-second").decode()

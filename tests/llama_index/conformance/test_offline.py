@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from geekai_local.replies import completion, json_reply
+from geekai_testing.replies import completion, json_reply
 
 GUARD = """
 import socket

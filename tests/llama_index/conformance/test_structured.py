@@ -11,7 +11,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel, Field
 
-from geekai_local.replies import completion, delta, error, json_reply, sse, tool_call
+from geekai_testing.replies import completion, delta, error, json_reply, sse, tool_call
 from tests.llama_index.support import CHATS, last, play_text
 
 WAYS = (

@@ -11,7 +11,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
-from geekai_local.replies import completion, delta, json_reply, sse, tool_call
+from geekai_testing.replies import completion, delta, json_reply, sse, tool_call
 from tests.llama_index.support import CHATS, last, play, reply, responses
 
 WITH_TOOLS = ("chat_with_tools", "achat_with_tools", "stream_chat_with_tools", "astream_chat_with_tools")

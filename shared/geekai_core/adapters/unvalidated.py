@@ -16,7 +16,9 @@ _set_fields, _set_given, _set_extra, _set_private = (
 )
 
 
-def bare(cls: type[M], fields: dict[str, Any], given: set[str], extra: dict[str, Any] | None = None) -> M:
+def construct_unvalidated(
+    cls: type[M], fields: dict[str, Any], given: set[str], extra: dict[str, Any] | None = None
+) -> M:
     """An object of all its `fields`, of which `given` were set; whoever calls this proves it equal to the validated."""
     made = _new(cls)
     _set_fields(made, fields)

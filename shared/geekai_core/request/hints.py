@@ -13,8 +13,6 @@ from pydantic import BaseModel, ValidationError
 
 from geekai_core.errors import ConfigurationError
 
-_ADDRESS = r"(?i)(?!file:)[a-z][a-z0-9+.-]+://|data:"
-
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
     """A hint that names what is nearest to `name`, whatever the case of its letters.
@@ -48,17 +46,6 @@ def unknown_field(name: str, known: Iterable[str]) -> ConfigurationError:
     return ConfigurationError(
         f"unknown field '{name}'{hint} (a field that this package does not know goes into extra_body)"
     )
-
-
-def media_url(url: str, instead: str) -> str:
-    """`url` as it is; a file's path, which the server cannot read, is a `ConfigurationError` that tells what to do.
-
-    >>> media_url("https://a.example/cat.png", "…")
-    'https://a.example/cat.png'
-    """
-    if re.match(_ADDRESS, url) or ("." not in url and not url.startswith("file:")):  # bare base64 has no dot
-        return url
-    raise ConfigurationError(f"{url!r} is a path on this machine, which the server cannot read: {instead}")
 
 
 def warn_unable(model: str) -> None:

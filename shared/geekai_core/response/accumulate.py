@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from geekai_core._audio import AudioPieces
-from geekai_core._think import ThinkSplitter
-from geekai_core._tool_calls import ToolCallPiece, ToolCalls
+from geekai_core.response.audio import AudioPieces
+from geekai_core.response.think import ThinkSplitter
+from geekai_core.response.tool_calls import ToolCallPiece, ToolCalls
 
 SEARCH_KEYS = ("search_results", "search_result", "web_search", "results")
 """Under which names search results may come, at top level, in a message or in a delta (unknown: all are accepted)."""

@@ -9,7 +9,8 @@ from pydantic import model_validator
 
 from geekai_core.client import AsyncClient, Client
 from geekai_core.config import Config, configure
-from geekai_core.options import ConnectionOptions, refuse_unknown
+from geekai_core.options import ConnectionOptions
+from geekai_core.request.body import refuse_unknown
 
 SETTINGS = tuple(
     name for name, kept in Config.__dataclass_fields__.items() if kept.init and name not in ("api_key", "base_url")
@@ -38,7 +39,7 @@ class Names(NamedTuple):
     http_async_client: str
 
 
-class Connection(ConnectionOptions):
+class Component(ConnectionOptions):
     """The keywords and clients of an object that talks to GeekAI, and how it is copied and pickled."""
 
     _names: ClassVar[Names]
@@ -58,7 +59,7 @@ class Connection(ConnectionOptions):
         return values
 
     @model_validator(mode="after")
-    def _set_geekai_up(self) -> Connection:
+    def _set_geekai_up(self) -> Component:
         with self._errors():
             self._clients()
         return self
@@ -88,7 +89,7 @@ class Connection(ConnectionOptions):
         """Close the connections of the running event loop. A later call opens new ones."""
         await self._clients()[1].aclose()
 
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Connection:
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Component:
         memo = {} if memo is None else memo
         for name in (_MADE, self._names.http_client, self._names.http_async_client, *_SHARED):
             shared = self.__dict__.get(name)
@@ -99,6 +100,6 @@ class Connection(ConnectionOptions):
         twin = self.model_copy()  # LlamaIndex's own way deletes what does not pickle from the object itself
         for name in (_MADE, "_serialized"):  # the latter is LangChain's cache
             twin.__dict__.pop(name, None)
-        state = super(Connection, twin).__getstate__()
+        state = super(Component, twin).__getstate__()
         state["__dict__"] |= {self._names.http_client: None, self._names.http_async_client: None}
         return state

@@ -25,8 +25,10 @@ _UNREACHED = " [check base_url or GEEKAI_BASE_URL, the network and the proxy]"
 _UNANSWERED = " [raise timeout=…; it may have been billed, so it is not sent again]"
 
 
-def judge(exc: Exception, timeouts: Mapping[str, float | None], url: str, *, in_body: bool = False) -> RequestError:
-    """The error that a transport's exception stands for; `passing` where sending the request again may mend it.
+def map_transport_error(
+    exc: Exception, timeouts: Mapping[str, float | None], url: str, *, in_body: bool = False
+) -> RequestError:
+    """The error that a transport's exception stands for; `retryable` where sending the request again may mend it.
 
     `in_body`: the answer had begun, so nothing may be sent again.
     """
@@ -44,10 +46,10 @@ def judge(exc: Exception, timeouts: Mapping[str, float | None], url: str, *, in_
         message = f"{limit} timeout: {where} did not do it within {size}{_UNREACHED if limit == 'connect' else ''}"
         if limit == "read":
             message = f"read timeout: no byte from {where} within {size}{_UNANSWERED}"
-        return APITimeoutError(message, limit=limit, seconds=seconds, passing=limit in ("connect", "pool"))
+        return APITimeoutError(message, limit=limit, seconds=seconds, retryable=limit in ("connect", "pool"))
     verb = "broke off its answer" if in_body else "could not be reached"
-    passing = not in_body and any(base.__name__ in _PASSING for base in type(exc).__mro__)
-    return APIConnectionError(f"{where} {verb}: {words}{'' if in_body else _UNREACHED}", passing=passing)
+    retryable = not in_body and any(base.__name__ in _PASSING for base in type(exc).__mro__)
+    return APIConnectionError(f"{where} {verb}: {words}{'' if in_body else _UNREACHED}", retryable=retryable)
 
 
 def _limit(names: list[str]) -> str | None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import Generic, TypeVar
 
-from geekai_core import _operations as ops
-from geekai_core._io import AsyncOpenStream, OpenStream, open_stream
-from geekai_core._pools import LoopPool, Pool
+from geekai_core import endpoints as ops
 from geekai_core.errors import ConfigurationError
-from geekai_core.stream import Delta
+from geekai_core.response.accumulate import Delta
+from geekai_core.transport.calls import Operation
+from geekai_core.transport.open_stream import AsyncOpenStream, OpenStream, open_stream
+from geekai_core.transport.pools import LoopPool, Pool
 from geekai_core.wire import ChatCompletion
 
 Opened = TypeVar("Opened", OpenStream, AsyncOpenStream)
@@ -29,7 +30,7 @@ class _Streaming(Generic[Opened]):
     @property
     def answer(self) -> ChatCompletion:
         """The whole answer once the stream was read to its end; until then, what has arrived."""
-        return ops.told(self._opened.reader.answer(), self._opened.reply)
+        return ops.with_retry_count(self._opened.reader.answer(), self._opened.reply)
 
 
 class Stream(_Streaming[OpenStream]):
@@ -39,7 +40,7 @@ class Stream(_Streaming[OpenStream]):
     and `StreamInterruptedError` for a stream that ended before its end. A second loop goes on where the first stopped.
     """
 
-    def __init__(self, pool: Pool, operation: ops.Operation[ChatCompletion]) -> None:
+    def __init__(self, pool: Pool, operation: Operation[ChatCompletion]) -> None:
         self._pool = pool
         self._operation = operation
 
@@ -58,7 +59,7 @@ class Stream(_Streaming[OpenStream]):
 class AsyncStream(_Streaming[AsyncOpenStream]):
     """`Stream`, opened by `async with` and iterated by `async for`."""
 
-    def __init__(self, pool: LoopPool, operation: ops.Operation[ChatCompletion]) -> None:
+    def __init__(self, pool: LoopPool, operation: Operation[ChatCompletion]) -> None:
         self._pool = pool
         self._operation = operation
 

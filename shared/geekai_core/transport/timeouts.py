@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from geekai_core._answers import StreamReader
-from geekai_core._exchange import Call, Deadline, timeout_error
-from geekai_core._faults import judge
 from geekai_core.errors import APITimeoutError, RequestError
+from geekai_core.response.stream_reader import StreamReader
+from geekai_core.transport.calls import Call
+from geekai_core.transport.faults import map_transport_error
 
 
-class Silence:
+class StreamTimeouts:
     """The limits of one open stream.
 
     From event to event, `stream_chunk_timeout`: keep-alive comments are silence. Until the first event the read limit
@@ -61,7 +61,42 @@ class Silence:
 
     def fault(self, exc: Exception, reader: StreamReader) -> RequestError:
         """The error for a read that failed: a silence, or a stream cut short."""
-        error = judge(exc, self._call.timeouts, self._call.url, in_body=True)
+        error = map_transport_error(exc, self._call.timeouts, self._call.url, in_body=True)
         if isinstance(error, APITimeoutError):
             return self._error()
         return reader.interrupted(error.message, self._clock() - self._started)
+
+
+class Deadline:
+    """When `total_timeout` runs out, if there is one. `at` is a time of its clock."""
+
+    __slots__ = ("_clock", "_seconds", "at")
+
+    def __init__(self, seconds: float | None, clock: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._clock = clock
+        self.at = float("inf") if seconds is None else clock() + seconds
+
+    def left(self) -> float:
+        """Seconds; infinite without a deadline."""
+        return self.at - self._clock()
+
+    def shorten(self, limit: float | None) -> float | None:
+        """`limit`, or what is left."""
+        return limit if self._seconds is None else least(limit, max(self.left(), 0.001))
+
+    def error(self) -> APITimeoutError:
+        """The error for having passed it."""
+        return timeout_error("total_timeout", self._seconds)
+
+
+def least(limit: float | None, other: float | None) -> float | None:
+    """The shorter of two limits; None is no limit."""
+    return min((value for value in (limit, other) if value is not None), default=None)
+
+
+def timeout_error(limit: str, seconds: float | None) -> APITimeoutError:
+    """The error for one of our own limits, within a stream or over a whole call."""
+    what = "the call was not done within" if limit == "total_timeout" else "the stream was silent for"
+    name = limit if limit.endswith("timeout") else f"{limit} timeout"
+    return APITimeoutError(f"{name}: {what} {seconds:g} s", limit=limit, seconds=seconds)

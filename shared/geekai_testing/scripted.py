@@ -21,9 +21,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from http.client import responses
 
-from geekai_local import replies
-from geekai_local.replies import BASE_PATH, Cut, Hold, Pause, Reply, Request, Responder, Step
-from geekai_local.schema_answers import answer_from_schemas
+from geekai_testing import replies
+from geekai_testing.replies import BASE_PATH, Cut, Hold, Pause, Reply, Request, Responder, Step
+from geekai_testing.schema_answers import answer_from_schemas
 
 LINGER = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)  # on, for no time: closing sends a reset
 LOOK_AGAIN = 0.005  # seconds; a threading.Event cannot wake an event loop, so a pausing reply looks at it

@@ -1,4 +1,4 @@
-"""One request, decided: send, judge, wait, send again. Generators that do no I/O.
+"""One request, decided: send, map_transport_error, wait, send again. Generators that do no I/O.
 
 Each yields `Send`, `Read` or `Sleep` and is sent what came of it, or thrown what went wrong; a client drives them in a
 few lines, sync or async (httpx's `auth_flow` is the model). Every retry of this package is decided here.
@@ -10,15 +10,18 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from geekai_core._answers import Context
-from geekai_core._faults import judge
-from geekai_core.advice import nearest
-from geekai_core.errors import APIStatusError, APITimeoutError, RequestError, redact, request_id, status_error
+from geekai_core.errors import APIStatusError, APITimeoutError, RequestError
+from geekai_core.request.hints import nearest
+from geekai_core.response.answers import Context
+from geekai_core.response.error_bodies import redact, request_id, status_error
+from geekai_core.transport.calls import Action, Call, Head, Read, Send, Sleep
+from geekai_core.transport.faults import map_transport_error
+from geekai_core.transport.timeouts import Deadline, least, timeout_error
 
 logger = logging.getLogger("geekai_core")
 
@@ -29,99 +32,6 @@ RETRY_AFTER_MOST = 60.0
 
 
 @dataclass(frozen=True)
-class Call:
-    """One call, ready to be sent. `body` is JSON bytes. `secret` is the key, for blotting out, never shown.
-
-    `model`: whom it asks; `known_models`: whom `/models` lists, if it was asked.
-    """
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: bytes | None
-    params: Mapping[str, Any]
-    timeouts: Mapping[str, float | None]
-    max_retries: int
-    total_timeout: float | None
-    stream_chunk_timeout: float | None
-    max_response_bytes: int
-    secret: str
-    model: str | None = None
-    known_models: Collection[str] = ()
-
-    def __repr__(self) -> str:
-        return f"Call({self.method} {self.url})"
-
-
-@dataclass(frozen=True)
-class Send:
-    """Send the request (again); answer with a `Head`.
-
-    `timeouts` are httpx's four, in seconds; `body_read` takes the place of `read` once the head of the answer is there.
-    """
-
-    timeouts: dict[str, float | None]
-    body_read: float | None
-
-
-@dataclass(frozen=True)
-class Head:
-    """The beginning of an answer; header names are lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-
-
-def head(status: int, headers: Mapping[str, str]) -> Head:
-    """A `Head` of httpx's status and headers."""
-    return Head(status, {name.lower(): value for name, value in headers.items()})
-
-
-@dataclass(frozen=True)
-class Read:
-    """Read the next bytes of the answer; answer with them, or with None at its end.
-
-    `limit`: seconds, where the transport's own limit may be another.
-    """
-
-    limit: float | None = None
-
-
-@dataclass(frozen=True)
-class Sleep:
-    """Wait."""
-
-    seconds: float
-
-
-Action = Send | Read | Sleep
-Exchange = Generator[Action, Any, "Reply"]
-
-
-class Deadline:
-    """When `total_timeout` runs out, if there is one. `at` is a time of its clock."""
-
-    __slots__ = ("_clock", "_seconds", "at")
-
-    def __init__(self, seconds: float | None, clock: Callable[[], float]) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self.at = float("inf") if seconds is None else clock() + seconds
-
-    def left(self) -> float:
-        """Seconds; infinite without a deadline."""
-        return self.at - self._clock()
-
-    def shorten(self, limit: float | None) -> float | None:
-        """`limit`, or what is left."""
-        return limit if self._seconds is None else least(limit, max(self.left(), 0.001))
-
-    def error(self) -> APITimeoutError:
-        """The error for having passed it."""
-        return timeout_error("total_timeout", self._seconds)
-
-
-@dataclass(frozen=True)
 class Reply:
     """What a call came to: a good answer's context, and its body, or the first bytes of its stream."""
 
@@ -129,6 +39,9 @@ class Reply:
     content: bytes
     retry_count: int
     deadline: Deadline
+
+
+Exchange = Generator[Action, Any, Reply]
 
 
 def exchange(call: Call, *, stream: bool = False, clock: Callable[[], float] = time.monotonic) -> Exchange:
@@ -162,7 +75,7 @@ def _attempt(call: Call, stream: bool, deadline: Deadline) -> Generator[Action, 
     try:
         answered: Head = yield send
     except Exception as exc:
-        raise _timed(judge(exc, timeouts, call.url), deadline) from exc
+        raise _timed(map_transport_error(exc, timeouts, call.url), deadline) from exc
     headers = {name: redact(value, call.secret) for name, value in answered.headers.items()}
     context = Context(answered.status, headers, call.secret, call.max_response_bytes)
     if not 200 <= answered.status < 300:
@@ -184,7 +97,7 @@ def _body(call: Call, context: Context, send: Send, deadline: Deadline, stream: 
         try:
             data: bytes | None = yield Read(send.body_read if stream else None)
         except Exception as exc:
-            error = judge(exc, send.timeouts, call.url, in_body=not stream)
+            error = map_transport_error(exc, send.timeouts, call.url, in_body=not stream)
             if isinstance(error, APITimeoutError) and send.body_read != send.timeouts["read"]:
                 error = timeout_error("stream_chunk_timeout", send.body_read)
             raise _timed(error, deadline) from exc
@@ -198,11 +111,6 @@ def _body(call: Call, context: Context, send: Send, deadline: Deadline, stream: 
         if deadline.left() <= 0:
             raise deadline.error()
     return b"".join(parts)
-
-
-def least(limit: float | None, other: float | None) -> float | None:
-    """The shorter of two limits; None is no limit."""
-    return min((value for value in (limit, other) if value is not None), default=None)
 
 
 def _hint(context: Context, call: Call) -> str | None:
@@ -219,13 +127,6 @@ def _hint(context: Context, call: Call) -> str | None:
     return "the ids of all models: Client().models(), or 'geekai models'" if context.status == 404 else None
 
 
-def timeout_error(limit: str, seconds: float | None) -> APITimeoutError:
-    """The error for one of our own limits, within a stream or over a whole call."""
-    what = "the call was not done within" if limit == "total_timeout" else "the stream was silent for"
-    name = limit if limit.endswith("timeout") else f"{limit} timeout"
-    return APITimeoutError(f"{name}: {what} {seconds:g} s", limit=limit, seconds=seconds)
-
-
 def _timed(error: RequestError, deadline: Deadline) -> RequestError:
     """The error, or the deadline's when that is what cut a limit short."""
     return deadline.error() if isinstance(error, APITimeoutError) and deadline.left() <= 0.002 else error
@@ -240,7 +141,7 @@ def _wait(error: RequestError, attempt: int, max_retries: int) -> float | None:
             return None
         after = retry_after(error.headers.get("retry-after"), time.time())
         return after if after is not None else backoff(attempt)
-    return backoff(attempt) if error.passing else None
+    return backoff(attempt) if error.retryable else None
 
 
 def backoff(attempt: int, draw: Callable[[], float] = random.random) -> float:

@@ -6,24 +6,21 @@ import functools
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from pydantic_core import PydanticSerializationError, to_json
 
-from geekai_core._answers import Context, read_answer, read_chat, read_task
-from geekai_core._batches import STEERING, Batch, EmbedOptions, RerankOptions
-from geekai_core._exchange import Call, Reply, Sleep, least
-from geekai_core.advice import unknown_field
-from geekai_core.errors import (
-    APITimeoutError,
-    ConfigurationError,
-    RequestError,
-    TaskFailedError,
-)
-from geekai_core.options import call_fields, chat_body
-from geekai_core.rerank import mapped_back, score
+from geekai_core.batches import Batch
+from geekai_core.errors import APITimeoutError, ConfigurationError, RequestError, TaskFailedError
+from geekai_core.options import CLIENT_ONLY, EmbedOptions, RerankOptions
+from geekai_core.request.body import call_fields, chat_body
+from geekai_core.request.hints import unknown_field
+from geekai_core.response.answers import Context, read_answer, read_chat, read_task
+from geekai_core.response.rerank import mapped_back, score
+from geekai_core.transport.calls import Call, Operation, Sleep
+from geekai_core.transport.exchange import Reply
+from geekai_core.transport.timeouts import least
 from geekai_core.wire import (
     Answer,
     ChatCompletion,
@@ -45,19 +42,6 @@ FIRST_LOOK, LAST_LOOK = 0.5, 10.0
 
 T = TypeVar("T")
 A = TypeVar("A", bound=Answer)
-
-
-@dataclass(frozen=True)
-class Operation(Generic[T]):
-    """One request: where it goes, what it holds, and how its answer is read."""
-
-    method: str
-    path: str
-    read: Callable[[bytes, Context], T]
-    body: Mapping[str, Any] | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
-    within: float | None = None
-    """Seconds that this request may take, where less than `total_timeout`."""
 
 
 Steps: TypeAlias = Generator[Operation[Any] | Sleep, Any, T]
@@ -101,16 +85,16 @@ def encoded(body: Mapping[str, Any]) -> bytes:
 
 
 def read(operation: Operation[A], reply: Reply) -> A:
-    """The answer, told how it came."""
+    """The answer to an operation, with how often it was sent again."""
     try:
-        return told(operation.read(reply.content, reply.context), reply)
+        return with_retry_count(operation.read(reply.content, reply.context), reply)
     except RequestError as error:
         error.retry_count = reply.retry_count
         raise
 
 
-def told(answer: A, reply: Reply) -> A:
-    """The answer, told how often it was asked for."""
+def with_retry_count(answer: A, reply: Reply) -> A:
+    """`answer`, with how often its request was sent again."""
     answer._retry_count = reply.retry_count
     return answer
 
@@ -234,7 +218,7 @@ def _fields(given: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     for name in given:
         if name not in known and name != "extra_body":
             raise unknown_field(name, known)
-    unsent = STEERING | {"extra_body"}
+    unsent = CLIENT_ONLY | {"extra_body"}
     fields = {name: value for name, value in given.items() if value is not None and name not in unsent}
     return {**fields, **(given.get("extra_body") or {})}
 

@@ -5,7 +5,7 @@
         assert ask("When does the ferry leave?") == "At nine [1]."
         assert geekai_server.requests[0].json["enable_search"] is True
 
-pytest finds it by itself once `geekai` is installed. `geekai_local.replies` has the answers and the faults to play.
+pytest finds it by itself once `geekai` is installed. `geekai_testing.replies` has the answers and the faults to play.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:  # loaded with the fixture, so that a run of tests that never asks for it does not pay
-    from geekai_local.scripted import ScriptedServer
+    from geekai_testing.scripted import ScriptedServer
 
 
 @pytest.fixture
 def geekai_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
     """A `ScriptedServer`, to which every client made within the test talks: key, base URL and proxies say so."""
-    from geekai_local.scripted import ScriptedServer
+    from geekai_testing.scripted import ScriptedServer
 
     with ScriptedServer() as server:
         here = {"GEEKAI_API_KEY": "sk-scripted", "GEEKAI_BASE_URL": server.base_url}

@@ -19,9 +19,9 @@ import math
 import re
 import zlib
 
-from geekai_local import replies
-from geekai_local.replies import CJK, TOKEN, Json, Reply, Request, Responder, dumps, error, tool_call
-from geekai_local.schema_samples import quoted, sample
+from geekai_testing import replies
+from geekai_testing.replies import CJK, TOKEN, Json, Reply, Request, Responder, dumps, error, tool_call
+from geekai_testing.schema_samples import quoted, sample
 
 SOURCES = ["https://example.com/tea", "https://example.com/lighthouse"]
 LONG_WORD = re.compile(rf"[{CJK}]|[a-z]{{4,}}")

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from geekai_core.stream import unique
+from geekai_core.response.accumulate import unique
 from geekai_core.wire import Answer, SearchResultList
 
 

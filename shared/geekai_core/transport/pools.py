@@ -34,7 +34,7 @@ class Pool:
             self.__init__(self.config, None)  # type: ignore[misc]
         with self._lock:
             if self._made is None:
-                from geekai_core._transport import new_client
+                from geekai_core.transport.httpx_clients import new_client
 
                 self._made = new_client(self.config)
                 # A forgotten pool closes too: users of the frameworks leave it so. `__del__` would not do: in a cycle
@@ -94,7 +94,7 @@ class _Held:
 
 
 async def _hold(config: Config) -> AsyncGenerator[httpx.AsyncClient, None]:
-    from geekai_core._transport import new_async_client
+    from geekai_core.transport.httpx_clients import new_async_client
 
     client = new_async_client(config)
     try:

@@ -3,60 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from geekai_core.collected import sum_into
-from geekai_core.errors import OF_ITS_INPUT, ConfigurationError, GeekAIError, partial_batch
+from geekai_core.collecting import sum_into
+from geekai_core.errors import INPUT_ERRORS, ConfigurationError, GeekAIError, partial_batch
+from geekai_core.options import BatchOptions
 from geekai_core.wire import Embedding, EmbeddingList, RerankList, RerankResult
 
 if TYPE_CHECKING:
-    from geekai_core._operations import Operation
+    from geekai_core.transport.calls import Operation
 
 L = TypeVar("L", EmbeddingList, RerankList)
-
-OnError = Literal["raise", "return"]
-"""What becomes of a batch of which some inputs failed: a `PartialBatchError` at the end, or an answer whose `failed`
-names them."""
-
-
-class BatchOptions(TypedDict, total=False):
-    """How one request over many inputs is sent."""
-
-    batch_size: int | None
-    """At most this many inputs in one request; some vendors take ten (observed). Default: all."""
-    on_error: OnError
-    """Where some inputs fail: at the end, a `PartialBatchError` carries the results of the others ("raise", the
-    default), or the answer comes without theirs and tells of them in `failed` ("return")."""
-    on_progress: Callable[[int, int], None] | None
-    """Called with the number of inputs that are done, and of all."""
-    max_concurrency: int
-    """At most this many requests at a time, of an `AsyncClient`; a `Client` sends one after another. Default: 8."""
-    retries: int | None
-    """The SERVER's own retries towards the vendor (documented)."""
-    extra_body: dict[str, Any] | None
-    """Further fields of the request, merged last."""
-
-
-class EmbedOptions(BatchOptions, total=False):
-    """What may be said of an embedding request beside its input and model."""
-
-    dimensions: int | None
-    """Numbers in a vector. Default: the model's own (documented)."""
-    intent: str | None
-    """What the inputs are embedded for, such as `search_document`; Cohere's models only (documented)."""
-    user: str | None
-    """The end user, for the vendor's abuse checks."""
-
-
-class RerankOptions(BatchOptions, total=False):
-    """What may be said of a rerank request beside its query, documents and model."""
-
-    top_n: int | None
-    """At most this many results. Default: all."""
-
-
-STEERING = frozenset({"batch_size", "on_error", "on_progress", "max_concurrency"})
-"""The options that are not sent."""
 
 
 class Batch(Generic[L]):
@@ -91,12 +48,12 @@ class Batch(Generic[L]):
         self._errors: dict[int, GeekAIError] = {}
         self._done: dict[int, L] = {}
         self._finished = 0
-        self._hopeless = False
+        self._stop_early = False
 
     def parts(self) -> Iterator[tuple[int, Operation[L]]]:
         """What to send. Ends early after a failure that the other parts would meet, too."""
         for start, inputs in self._inputs.items():
-            if not self._hopeless:
+            if not self._stop_early:
                 yield start, self._make(inputs)
 
     def done(self, start: int, answer: L) -> None:
@@ -107,7 +64,7 @@ class Batch(Generic[L]):
     def failed(self, start: int, error: GeekAIError) -> None:
         """Take in that a part failed."""
         self._errors[start] = error
-        self._hopeless = self._hopeless or not isinstance(error, OF_ITS_INPUT)
+        self._stop_early = self._stop_early or not isinstance(error, INPUT_ERRORS)
         self._progressed(start)
 
     def _progressed(self, start: int) -> None:

@@ -1,0 +1,1 @@
+"""What any framework's adapter stands on."""

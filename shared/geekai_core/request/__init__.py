@@ -1,0 +1,1 @@
+"""What goes out: bodies, parts, messages, tools. Pure."""

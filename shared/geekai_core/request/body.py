@@ -1,0 +1,131 @@
+"""The JSON body of a chat request, from fields and keywords. Pure."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel
+
+from geekai_core.errors import ConfigurationError
+from geekai_core.options import ChatOptions, SearchConfig, SearchOptions, Thinking
+from geekai_core.request.hints import unknown_field, warn_idle
+
+
+def search_fields(options: SearchOptions) -> dict[str, Any]:
+    """The fields of a web search that are set.
+
+    >>> search_fields(SearchOptions(k=3))
+    {'count': 3, 'model': 'glm-search-std'}
+    """
+    values = options.__dict__
+    return {name: values[name] for name in SearchOptions.model_fields if values.get(name) is not None}
+
+
+WIRE_NAMES = {"max_tokens": "max_completion_tokens", "request_metadata": "metadata"}
+"""Fields whose name on the wire differs from ours."""
+
+
+_SETTINGS = (("search_config", "enable_search", SearchConfig), ("thinking", "enable_thinking", Thinking))
+
+
+_NO_MODEL = "no model was named: pass model=… ('geekai models' lists them)"
+
+
+def refuse_unknown(cls: type[BaseModel], given: Iterable[str]) -> None:
+    """Raise `ConfigurationError` for a constructor keyword that `cls` does not know, or knows under two names.
+
+    Also where `cls` needs a model and none is given.
+    """
+    names = _keywords(cls)
+    taken: dict[str, str] = {}
+    for name in given:
+        field = names.get(name)
+        if field is None:
+            raise unknown_field(name, names)
+        if field in taken:
+            raise ConfigurationError(f"'{taken[field]}' and '{name}' are one field: give it once")
+        taken[field] = name
+    model = names.get("model")
+    if model is not None and model not in taken and cls.model_fields[model].is_required():
+        raise ConfigurationError(_NO_MODEL)
+
+
+@functools.cache
+def _keywords(cls: type[BaseModel]) -> dict[str, str]:
+    """The field that each keyword of a constructor stands for."""
+    names: dict[str, str] = {}
+    for name, declared in cls.model_fields.items():
+        alias = declared.validation_alias
+        choices = alias.choices if isinstance(alias, AliasChoices) else [alias, declared.alias]
+        names |= {choice: name for choice in (name, *choices) if isinstance(choice, str)}
+    return names
+
+
+_PER_CALL = _keywords(ChatOptions) | {
+    name: name for name in ("model", "tools", "tool_choice", "stream_options", "extra_body")
+}
+"""The field that each keyword of a single call stands for."""
+
+
+def call_fields(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The keywords of one call under our own names, as plain values; refuses unknown ones.
+
+    Raises `ConfigurationError` naming the nearest field, and where a field is given under two names.
+    """
+    fields: dict[str, Any] = {}
+    for name, value in overrides.items():
+        field = _PER_CALL.get(name)
+        if field is None:
+            raise unknown_field(name, _PER_CALL)
+        if field in fields and fields[field] is not None and value is not None:
+            raise ConfigurationError(f"'{field}' is given twice, once as '{name}'")
+        fields[field] = [value] if field == "stop" and isinstance(value, str) else _plain(value)
+    return fields
+
+
+def option_fields(options: ChatOptions) -> dict[str, Any]:
+    """The wire-bound fields of an adapter that are set, under our own names, as plain values."""
+    values = options.__dict__
+    return {name: _plain(values[name]) for name in ChatOptions.model_fields if values.get(name) is not None}
+
+
+def chat_body(
+    messages: list[dict[str, Any]],
+    fields: Mapping[str, Any],
+    *,
+    stream: bool = False,
+    stream_usage: bool = True,
+    extra_body: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The JSON body of a chat request. Pure.
+
+    `fields`: of `option_fields` and `call_fields`, merged already, with `model`; None is left out. `extra_body`,
+    the adapter's, then the call's, is merged last. Raises `ConfigurationError` for `stream` with `background`.
+    """
+    body: dict[str, Any] = {"model": fields.get("model"), "messages": messages}
+    for name, value in fields.items():
+        if value is None or name in ("model", "extra_body"):
+            continue
+        body[WIRE_NAMES.get(name, name)] = value
+    if not body.get("tools", True):
+        del body["tools"]
+    if body.get("json_mode") and "response_format" not in body:
+        body["response_format"] = {"type": "json_object"}
+    if stream:
+        body["stream"] = True
+        if stream_usage:
+            body.setdefault("stream_options", {"include_usage": True})
+    for extra in (extra_body, fields.get("extra_body")):
+        body.update(extra or {})
+    if body.get("stream") and body.get("background"):
+        raise ConfigurationError("background=True cannot stream: ask for the whole answer, or leave background out")
+    if not body["model"]:
+        raise ConfigurationError(_NO_MODEL)
+    warn_idle(body, _SETTINGS)
+    return body
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(exclude_none=True) if isinstance(value, BaseModel) else value

@@ -1,0 +1,1 @@
+"""What comes back: bytes to answers and errors. Pure."""

@@ -1,0 +1,93 @@
+"""What a call is, and what may be done for it: values only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from geekai_core.response.answers import Context
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, ready to be sent. `body` is JSON bytes. `secret` is the key, for blotting out, never shown.
+
+    `model`: whom it asks; `known_models`: whom `/models` lists, if it was asked.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None
+    params: Mapping[str, Any]
+    timeouts: Mapping[str, float | None]
+    max_retries: int
+    total_timeout: float | None
+    stream_chunk_timeout: float | None
+    max_response_bytes: int
+    secret: str
+    model: str | None = None
+    known_models: Collection[str] = ()
+
+    def __repr__(self) -> str:
+        return f"Call({self.method} {self.url})"
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send the request (again); answer with a `Head`.
+
+    `timeouts` are httpx's four, in seconds; `body_read` takes the place of `read` once the head of the answer is there.
+    """
+
+    timeouts: dict[str, float | None]
+    body_read: float | None
+
+
+@dataclass(frozen=True)
+class Head:
+    """The beginning of an answer; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+def head(status: int, headers: Mapping[str, str]) -> Head:
+    """A `Head` of httpx's status and headers."""
+    return Head(status, {name.lower(): value for name, value in headers.items()})
+
+
+@dataclass(frozen=True)
+class Read:
+    """Read the next bytes of the answer; answer with them, or with None at its end.
+
+    `limit`: seconds, where the transport's own limit may be another.
+    """
+
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Wait."""
+
+    seconds: float
+
+
+Action = Send | Read | Sleep
+
+
+@dataclass(frozen=True)
+class Operation(Generic[T]):
+    """One request: where it goes, what it holds, and how its answer is read."""
+
+    method: str
+    path: str
+    read: Callable[[bytes, Context], T]
+    body: Mapping[str, Any] | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    within: float | None = None
+    """Seconds that this request may take, where less than `total_timeout`."""
