@@ -27,7 +27,14 @@ def test_the_wheel_holds_exactly_the_packages(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names if not name.split("/")[0].endswith(".dist-info")}
-    assert tops == {"geekai_core", "geekai_local", "geekai_cli", "langchain_geekai", "llama_index_geekai"}
+    assert tops == {
+        "geekai_core",
+        "geekai_testing",
+        "geekai_local",
+        "geekai_cli",
+        "langchain_geekai",
+        "llama_index_geekai",
+    }
     for package in tops:
         assert f"{package}/py.typed" in names
     (entries,) = (name for name in names if name.endswith("/entry_points.txt"))

@@ -18,7 +18,7 @@ from geekai_core.errors import (
     RequestTooLargeError,
     ServerError,
 )
-from geekai_core.transport.exchange import exchange as _exchange
+from geekai_core.transport import exchange as _exchange
 from geekai_testing.replies import Cut, Reply, completion, delta, error, json_reply, sse
 from tests.core.conftest import ASK, collect
 
