@@ -48,9 +48,10 @@ def peers_table(results: Results, language: int) -> str:
     """The CPU of the most usual work, as a share of the usual peer's. `language`: 0 is English, 1 is Chinese."""
     found = {(row.bound.group, row.bound.work): f"{row.ratio:.2f}" for row in rows(results)}
     lines = [
-        ("| CPU | of `ChatOpenAI` | of `OpenAILike` |", "| CPU | 与 `ChatOpenAI` 之比 | 与 `OpenAILike` 之比 |")[
-            language
-        ]
+        (
+            "| CPU, the less the better | of `ChatOpenAI` | of `OpenAILike` |",
+            "| CPU 时间，越小越好 | 与 `ChatOpenAI` 之比 | 与 `OpenAILike` 之比 |",
+        )[language]
     ]
     for *names, langchain, llama_index in PEERS:
         ratios = [found.get(at, "–") for at in (("langchain", langchain), ("llama-index", llama_index))]
@@ -86,7 +87,7 @@ def page(text: str, run: Mapping[str, Any]) -> str:
         "machine": about(run),
         "bounds": bounds_table(results),
         "peers": peers_table(results, 0),
-        "同类": peers_table(results, 1),
+        "同类库": peers_table(results, 1),
     }
     parts.update({group: sides_table(cases) for group, cases in results.items()})
     for name, part in parts.items():

@@ -1,6 +1,6 @@
 """An agent that searches the web and counts days, shows each step, and stops after so many of them.
 
-    pip install "geekai[langchain]" langchain rich typer
+    pip install ".[langchain]" langchain rich typer
     python examples/agent.py "How many days ago was the last leap day?"
 
 The key is in GEEKAI_API_KEY; without one, start `geekai-local`, set GEEKAI_BASE_URL to what it prints, and the key to

@@ -1,6 +1,6 @@
 """Answer every line of a JSONL file on Ray, on one machine or a cluster; a restart asks only what is missing.
 
-    pip install "geekai[langchain,fast,ray]" tqdm typer
+    pip install ".[langchain,fast,ray]" tqdm typer
     python examples/bulk_ray.py questions.jsonl answers/ --model gpt-4o-mini
 
 A line is `{"id": "…", "question": "…"}`; answers stand in `answers/part-….jsonl`, in a folder that all machines see. A

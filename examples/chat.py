@@ -1,6 +1,6 @@
 """A chat in the terminal: it remembers, streams, dims the model's thoughts, and names its sources.
 
-    pip install "geekai[langchain]" rich typer
+    pip install ".[langchain]" rich typer
     python examples/chat.py --model deepseek-r1 --think --memory chat.json
 
 The key is in GEEKAI_API_KEY; without one, start `geekai-local`, set GEEKAI_BASE_URL to what it prints, and the key to

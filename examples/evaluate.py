@@ -1,6 +1,6 @@
 """How good is a RAG chain: LlamaIndex's evaluators over your questions, as a table.
 
-    pip install "geekai[llama-index,fast]" rich tqdm typer
+    pip install ".[llama-index,fast]" rich tqdm typer
     python examples/evaluate.py documents/ questions.txt --judge gpt-4o
 
 `questions.txt` has a question on each line. A judge says whether an answer says only what the passages say (faithful),

@@ -1,6 +1,6 @@
 """Facts from a folder of PDFs, Markdown and text as JSON lines: many documents at a time, with progress.
 
-    pip install "geekai[langchain,fast]" pypdf tqdm typer
+    pip install ".[langchain,fast]" pypdf tqdm typer
     python examples/extract.py documents/ facts.jsonl --at-once 20
 
 The key is in GEEKAI_API_KEY; without one, start `geekai-local`, set GEEKAI_BASE_URL to what it prints, and the key to

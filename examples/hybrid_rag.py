@@ -1,6 +1,6 @@
 """One answer from a folder of Markdown and from the web: both are searched, reranked together, and cited by one list.
 
-    pip install "geekai[langchain]" typer
+    pip install ".[langchain]" typer
     python examples/hybrid_rag.py documents/ "When does the ferry leave in winter?"
 
 The key is in GEEKAI_API_KEY; without one, start `geekai-local`, set GEEKAI_BASE_URL to what it prints, and the key to

@@ -1,6 +1,6 @@
 """Questions to a folder of PDFs and Markdown, in LangChain: vectors on disk, and only what changed is embedded again.
 
-    pip install "geekai[langchain]" langchain-qdrant pypdf tqdm typer
+    pip install ".[langchain]" langchain-qdrant pypdf tqdm typer
     python examples/rag_folder.py documents/ "When was the lighthouse built?"
 
 The store is Qdrant within this process: no server, and the smallest of the three (130 MB installed; LanceDB 450, Chroma

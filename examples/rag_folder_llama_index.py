@@ -1,6 +1,6 @@
 """Questions to a folder of PDFs and Markdown, in LlamaIndex: vectors on disk, and only what changed is embedded again.
 
-    pip install "geekai[llama-index]" llama-index-vector-stores-qdrant pypdf typer
+    pip install ".[llama-index]" llama-index-vector-stores-qdrant pypdf typer
     python examples/rag_folder_llama_index.py documents/ "When was the lighthouse built?"
 
 The store is Qdrant within this process: no server, the same code for one later, and the smallest of the three that

@@ -1,6 +1,6 @@
 """A web page that shows an answer while it is written, and its sources: FastAPI and server-sent events.
 
-    pip install "geekai[langchain,fast]" fastapi uvicorn typer
+    pip install ".[langchain,fast]" fastapi uvicorn typer
     python examples/web_app.py --model gpt-4o-mini
 
 The key is in GEEKAI_API_KEY; without one, start `geekai-local`, set GEEKAI_BASE_URL to what it prints, and the key to

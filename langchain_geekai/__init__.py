@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 try:
     import langchain_core  # noqa: F401
 except ImportError as missing:
-    raise ImportError('langchain_geekai needs LangChain: pip install "geekai[langchain]"') from missing
+    raise ImportError('langchain_geekai needs LangChain: pip install ".[langchain]" in the clone') from missing
 
 from geekai_core import __version__
 from langchain_geekai.chat_models import ChatGeekAI

@@ -33,7 +33,7 @@ class ChatGeekAI(GeekAIModel):
     """GeekAI (极客智坊): hundreds of chat models behind one key, with their search, sources and reasoning kept.
 
     Setup:
-        `pip install "geekai[langchain]"`, and the key in `GEEKAI_API_KEY` or `api_key=`.
+        `pip install ".[langchain]"`, and the key in `GEEKAI_API_KEY` or `api_key=`.
 
     Instantiate:
         ```python

@@ -9,7 +9,7 @@ try:
 except ModuleNotFoundError as exc:
     if (exc.name or "").partition(".")[0] != "llama_index":
         raise
-    raise ImportError('llama_index_geekai needs llama-index-core: pip install "geekai[llama-index]"') from exc
+    raise ImportError('llama_index_geekai needs llama-index-core: pip install ".[llama-index]" in the clone') from exc
 
 if TYPE_CHECKING:
     from llama_index_geekai.embeddings import GeekAIEmbedding

@@ -11,11 +11,13 @@ import os
 import re
 import subprocess
 import sys
+import venv
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import tomllib
 
 from benchmarks.compare.__main__ import PARTS
 from benchmarks.compare.tables import put
@@ -239,6 +241,32 @@ def test_both_readmes_hold_the_same_commands_and_headings() -> None:
     assert len(blocks(ROOT / "README.md")) == len(blocks(ROOT / "README.zh-CN.md"))
 
 
+def test_the_first_install_line_of_the_readme_works_in_a_fresh_environment(tmp_path: Path) -> None:
+    """As it is printed, in a clone. `scripts/release` tries every extra."""
+    lines = re.findall(r"^pip install .*", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    installed = [re.match(r'pip install "\.\[([a-z-]+)\]" +#', line) for line in lines]
+    assert {extra[1] for extra in installed if extra} <= set(extras)
+    assert all(installed)
+    assert len(installed) > 5
+    venv.create(tmp_path / "venv", with_pip=True)
+    env = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    env |= {"PATH": f"{tmp_path / 'venv/bin'}{os.pathsep}{env['PATH']}", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+
+    def shell(command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, shell=True, cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    reached = shell(f"pip download --quiet --no-deps --retries 0 --timeout 10 --dest {tmp_path} hatchling")
+    if reached.returncode != 0:
+        pytest.skip("no package index is reachable")
+    done = shell(lines[0])
+    assert done.returncode == 0, done.stderr
+    told = shell("python -I -c 'import langchain_geekai; print(langchain_geekai.__file__)'")
+    assert str(tmp_path) in told.stdout, told.stderr
+
+
 def test_the_readme_is_short_enough_to_be_read() -> None:
     assert (ROOT / "README.md").read_text(encoding="utf-8").count("\n") <= 132
 
@@ -251,7 +279,7 @@ def test_the_readmes_count_what_is_kept_as_the_comparison_pages_do(readme: str) 
         assert row
         total, *kept = map(int, re.findall(r"[0-9]+", row[0]))
         told += [total, kept[0], max(kept[1:])]
-    before_the_table = re.split(r"<!-- (?:peers|同类) -->", (ROOT / readme).read_text(encoding="utf-8"))[0]
+    before_the_table = re.split(r"<!-- (?:peers|同类库) -->", (ROOT / readme).read_text(encoding="utf-8"))[0]
     assert [*map(int, re.findall(r"[0-9]+", before_the_table.rpartition("\n## ")[2]))] == told
 
 

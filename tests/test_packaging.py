@@ -67,8 +67,8 @@ def test_importing_one_side_never_loads_the_other(imported: str, absent: tuple[s
 @pytest.mark.parametrize(
     ("adapter", "framework", "extra"),
     [
-        ("langchain_geekai", "langchain_core", 'pip install "geekai[langchain]"'),
-        ("llama_index_geekai", "llama_index", 'pip install "geekai[llama-index]"'),
+        ("langchain_geekai", "langchain_core", 'pip install ".[langchain]"'),
+        ("llama_index_geekai", "llama_index", 'pip install ".[llama-index]"'),
     ],
 )
 def test_an_adapter_without_its_framework_says_which_extra_is_missing(adapter: str, framework: str, extra: str) -> None:

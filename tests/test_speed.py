@@ -128,5 +128,5 @@ async def test_without_fast_many_calls_share_small_pools_that_are_used_again(mon
 def test_a_page_shows_the_committed_run(name: str) -> None:
     run = json.loads((ROOT / "benchmarks/results/run.json").read_text())
     text = (ROOT / name).read_text(encoding="utf-8")
-    assert any(f"<!-- /{part} -->" in text for part in ("bounds", "peers", "同类"))
+    assert any(f"<!-- /{part} -->" in text for part in ("bounds", "peers", "同类库"))
     assert page(text, run) == text

@@ -243,8 +243,8 @@ MISTAKES = [
     ),
     Mistake(
         "the extra is not installed", "没有安装对应的可选依赖（extra）", "按提示安装",
-        ImportError, 'langchain_geekai needs LangChain: pip install "geekai[langchain]"',
-        llama_index='llama_index_geekai needs llama-index-core: pip install "geekai[llama-index]"',
+        ImportError, 'langchain_geekai needs LangChain: pip install ".[langchain]" in the clone',
+        llama_index='llama_index_geekai needs llama-index-core: pip install ".[llama-index]" in the clone',
         act="import",
     ),
 ]  # fmt: skip

@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("typer", "rich"):
             raise
-        sys.stderr.write(f'geekai: {error.name} is not installed: pip install "geekai[cli]"\n')
+        sys.stderr.write(f'geekai: {error.name} is not installed: pip install ".[cli]" in the clone\n')
         sys.exit(2)
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # UTF-8 whatever the locale says: answers may be Chinese anywhere

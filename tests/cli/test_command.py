@@ -32,7 +32,7 @@ def test_help_and_version_load_neither_the_frameworks_nor_httpx(words: list[str]
 def test_without_the_extra_it_says_what_to_install(library: str) -> None:
     run = "import runpy; sys.argv[1:] = ['models']; runpy.run_module('geekai_cli', run_name='__main__')"
     done = python(f"import sys; sys.modules[{library!r}] = None\n{run}")
-    assert done.stderr == f'geekai: {library} is not installed: pip install "geekai[cli]"\n'
+    assert done.stderr == f'geekai: {library} is not installed: pip install ".[cli]" in the clone\n'
     assert done.returncode == 2
 
 

@@ -292,7 +292,7 @@ sys.modules["langchain_core"] = None
 try:
     import langchain_geekai
 except ImportError as error:
-    assert 'pip install "geekai[langchain]"' in str(error), error
+    assert 'pip install ".[langchain]"' in str(error), error
 else:
     raise AssertionError("imported")
 """

@@ -293,4 +293,4 @@ def test_injected_clients_are_not_part_of_a_pickle_and_a_warning_says_so(
 def test_without_llama_index_the_import_says_which_extra_is_missing() -> None:
     code = "import sys; sys.modules.update({'llama_index': None, 'llama_index.core': None}); import llama_index_geekai"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert 'pip install "geekai[llama-index]"' in done.stderr
+    assert 'pip install ".[llama-index]"' in done.stderr

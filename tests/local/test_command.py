@@ -93,7 +93,7 @@ def test_what_keeps_it_from_starting_is_one_line(tmp_path: Path) -> None:
 def test_a_missing_extra_says_what_to_install(tmp_path: Path) -> None:
     """A package that is not there is named, with the extra that brings it."""
     (tmp_path / "starlette.py").write_text("raise ModuleNotFoundError('gone', name='starlette')")
-    assert "starlette is not installed: pip install 'geekai[local]'" in failed(path=tmp_path)
+    assert "starlette is not installed: pip install '.[local]' in the clone" in failed(path=tmp_path)
 
 
 def record(folder: Path, files: str) -> None:
