@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from geekai_local.replies import Json, Reply, completion, delta, error, json_reply, sse, usage
+from geekai_testing.replies import Json, Reply, completion, delta, error, json_reply, sse, usage
 
 WHOLE = ("whole", "awhole")
 STREAMED = ("stream", "astream")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from geekai_local.replies import delta
+from geekai_testing.replies import delta
 from tests.parity.form import STREAMED, WHOLE, Wanted, Wish, body, holds, made, refuses, says
 from tests.parity.rungs import (
     ANN,

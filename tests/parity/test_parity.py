@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from geekai_local.replies import Reply, Request, error
-from geekai_local.scripted import ScriptedServer
+from geekai_testing.replies import Reply, Request, error
+from geekai_testing.scripted import ScriptedServer
 from tests.parity import objects, tools, wishes
 from tests.parity.form import HI, MODEL, STREAMED, Json, Wanted, Wish
 from tests.parity.sides import SIDES, Outcome, heard

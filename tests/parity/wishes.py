@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from geekai_local.replies import delta, usage
+from geekai_testing.replies import delta, usage
 from tests.parity.form import (
     STREAMED,
     WHOLE,
