@@ -17,11 +17,11 @@ import pytest
 
 from geekai_testing.replies import Reply, Request, error
 from geekai_testing.scripted import ScriptedServer
-from tests.parity import objects, tools, wishes
+from tests.parity import arguments, calls, objects, tools, wishes
 from tests.parity.form import HI, MODEL, STREAMED, Json, Wanted, Wish
 from tests.parity.sides import SIDES, Outcome, heard
 
-TABLES = (wishes, tools, objects)
+TABLES = (wishes, tools, objects, calls, arguments)
 NAMES = {"lc": "ChatGeekAI", "li": "GeekAI", "alike": "both"}
 _models = itertools.count()
 NOTHING: Json = {"text": "", "reasoning": "", "calls": [], "invalid": [], "value": None, "error": None}
