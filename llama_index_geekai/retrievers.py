@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.callbacks import CallbackManager
@@ -19,7 +19,6 @@ from llama_index_geekai.collect import counted, nodes
 
 if TYPE_CHECKING:
     import httpx
-    from typing_extensions import Unpack
 
 
 class WebSearchOptions(TypedDict, total=False):

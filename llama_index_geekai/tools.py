@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Unpack
 
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
 
 from geekai_core.citations import listing
 from llama_index_geekai.retrievers import WebSearch, WebSearchOptions
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 class GeekAISearchToolSpec(BaseToolSpec):

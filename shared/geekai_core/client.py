@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from geekai_core import endpoints as ops
 from geekai_core.batches import Batch, L
@@ -25,7 +25,6 @@ from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, ModelInfo, R
 
 if TYPE_CHECKING:
     import httpx
-    from typing_extensions import Unpack
 
 A = TypeVar("A", bound=Answer)
 T = TypeVar("T")

@@ -94,16 +94,7 @@ async def test_a_tool_strategy_forces_a_tool(server: ScriptedServer, make: Make,
     assert server.requests[0].json["tool_choice"] == "required"
 
 
-STREAMED = [
-    "stream",
-    pytest.param(
-        "astream",
-        marks=pytest.mark.skipif(
-            sys.version_info < (3, 11),
-            reason="before Python 3.11, LangGraph cannot tell a node's model that it streams",
-        ),
-    ),
-]
+STREAMED = ["stream", "astream"]
 
 
 @pytest.mark.parametrize("way", STREAMED)

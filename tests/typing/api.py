@@ -1,7 +1,7 @@
 """Never run: only type-checked. What users write must check, and what they get must have the types they expect."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import Any, assert_type
 
 import httpx
 from langchain_core.documents import Document
@@ -9,7 +9,6 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, CompletionResponse
 from llama_index.core.schema import NodeWithScore
 from pydantic import SecretStr
-from typing_extensions import assert_type
 
 import langchain_geekai
 from geekai_core import AsyncClient, ChatCompletion, Client, Delta, GeekAIError, SearchConfig, Thinking, Usage

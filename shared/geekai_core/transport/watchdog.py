@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
@@ -45,8 +44,8 @@ class Watchdog:
         try:
             return await waited_for
         except asyncio.CancelledError:
-            # Whether a task that we have cancelled was cancelled by others, too, is told from Python 3.11 on.
-            if self._fired and (sys.version_info < (3, 11) or task.uncancel() == 0):
+            # A task that others have cancelled, too, stays cancelled.
+            if self._fired and task.uncancel() == 0:
                 raise TimeoutError from None
             raise
         finally:
