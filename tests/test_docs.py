@@ -11,13 +11,13 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import venv
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import tomllib
 
 from benchmarks.compare.__main__ import PARTS
 from benchmarks.compare.tables import put

@@ -8,7 +8,7 @@ import pytest
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent, JsonSerializer
 
-from geekai_local.replies import completion, json_reply, tool_call
+from geekai_testing.replies import completion, json_reply, tool_call
 
 pytestmark = [
     pytest.mark.filterwarnings(
