@@ -42,3 +42,8 @@ def test_a_notebook_holds_no_path_and_no_address_of_a_machine(path: Path) -> Non
     text = path.read_text(encoding="utf-8")
     assert str(ROOT) not in text
     assert not re.search(r"/(home|root|Users|work|tmp)/|127\.0\.0\.1|sk-notebook", text)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_says_at_its_top_that_its_answers_are_scripted(path: Path) -> None:
+    assert "answers in this notebook is scripted" in nbformat.read(path, as_version=4).cells[0].source
