@@ -3,18 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
 from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
 from geekai_core import ChatOptions, ClientOptions, __version__
-from geekai_core.models import langchain_profile, supports_tools
+from geekai_core.models import ModelFacts, listed_facts, model_facts
 from geekai_core.request.body import option_fields
+from geekai_core.request.hints import warn_unlisted
 from geekai_core.wire import ModelInfo
 from langchain_geekai._connection import GeekAIConnection
 from langchain_geekai._errors import langchain_errors
 from langchain_geekai._messages import PROVIDER
+
+_PROFILE_KEYS = {
+    "name": "name",
+    "status": "status",
+    "released": "release_date",
+    "updated": "last_updated",
+    "open_weights": "open_weights",
+    "context_window": "max_input_tokens",
+    "max_output_tokens": "max_output_tokens",
+    "text": "text_inputs",
+    "vision": "image_inputs",
+    "audio": "audio_inputs",
+    "video": "video_inputs",
+    "pdf": "pdf_inputs",
+    "file": "attachment",
+    "text_out": "text_outputs",
+    "image_out": "image_outputs",
+    "audio_out": "audio_outputs",
+    "video_out": "video_outputs",
+    "tools": "tool_calling",
+    "tool_choice": "tool_choice",
+    "reasoning": "reasoning_output",
+    "effort_levels": "reasoning_effort_levels",
+    "effort_default": "reasoning_effort_default",
+    "structured": "structured_output",  # `json_schema`; JSON mode alone is none
+    "temperature": "temperature",
+}
+"""LangChain's names for what is known of a model."""
+
+
+def to_profile(facts: ModelFacts) -> ModelProfile:
+    """Facts as LangChain's `ModelProfile`: the keys that are known, and that this version of LangChain has."""
+    profile = {_PROFILE_KEYS[name]: value for name, value in facts.items() if name in _PROFILE_KEYS}
+    if "vision" in facts:
+        profile["image_url_inputs"] = facts["vision"]
+    if facts.get("tools"):
+        profile["tool_call_streaming"] = True  # whatever the server streams: chunks say which call they belong to
+    return cast(ModelProfile, {key: value for key, value in profile.items() if key in ModelProfile.__annotations__})
 
 
 class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
@@ -34,7 +73,18 @@ class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
     @model_validator(mode="after")
     def _set_geekai_version(self) -> GeekAIModel:
         self._add_version("langchain-geekai", __version__)
+        if self.__dict__["profile"] is None:
+            del self.__dict__["profile"]  # `__getattr__` gives it when it is read
         return self
+
+    @model_validator(mode="after")
+    def _set_model_profile(self) -> GeekAIModel:
+        return self  # in place of LangChain's, which reads the profile of every model that is made
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return self._resolve_model_profile() if name == "profile" else super().__getattr__(name)
 
     def __copy__(self) -> GeekAIModel:
         copy = super().__copy__()
@@ -81,12 +131,13 @@ class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
         return params
 
     def _resolve_model_profile(self) -> ModelProfile | None:
-        return {} if supports_tools(self.model) else {"tool_calling": False}
+        return to_profile(model_facts(self.model))
 
     def fetch_profile(self) -> ModelProfile:
         """Ask GeekAI's `/models` for this model, and set and return its `profile` (context window, capabilities).
 
-        Raises the errors of a request; a model that is not listed keeps its profile.
+        What is listed wins over what the model's vendor publishes, a profile of your own over both. Warns where nobody
+        says the context window. Raises the errors of a request.
         """
         with langchain_errors():
             listed = self._clients()[0].models()
@@ -99,7 +150,11 @@ class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
         return self._take_profile(listed)
 
     def _take_profile(self, listed: list[ModelInfo]) -> ModelProfile:
-        for info in listed:
-            if info.id == self.model:
-                self.profile = langchain_profile(info)  # type: ignore[assignment]
+        own = self.profile if "profile" in self.model_fields_set else None
+        info = next((info for info in listed if info.id == self.model), None)
+        said = to_profile(listed_facts(info)) if info else {}
+        if not (own or said).get("max_input_tokens"):
+            warn_unlisted(self.model, "profile={'max_input_tokens': …} sets it")
+        if info:
+            self.__dict__["profile"] = {**to_profile(model_facts(self.model, info)), **(own or {})}
         return self.profile or {}

@@ -27,6 +27,7 @@ from llama_index.core.instrumentation.events.llm import (
 )
 from llama_index.core.instrumentation.span import active_span_id
 
+from geekai_core import ContextOverflowError
 from geekai_core.collecting import Collected
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -80,6 +81,9 @@ class _Call:
         try:
             yield
         except BaseException as error:
+            if isinstance(error, ContextOverflowError):
+                error.message = error.message.removesuffix("]") + "; context_window=… tells LlamaIndex what to keep to]"
+                error.args = (error.message,)
             self._callbacks.on_event_end(CBEventType.LLM, payload={EventPayload.EXCEPTION: error}, event_id=self._id)
             if streaming:
                 dispatcher.event(ExceptionEvent(exception=error, **self._span))

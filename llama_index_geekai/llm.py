@@ -19,11 +19,12 @@ from llama_index.core.llms.llm import ToolSelection
 from pydantic import AliasChoices, Field
 
 from geekai_core import ChatOptions, ClientOptions
-from geekai_core.models import DEFAULT_CONTEXT_WINDOW, facts, supports_tools
-from geekai_core.request.hints import warn_unable, warn_undescribed
+from geekai_core.models import listed_facts, model_facts
+from geekai_core.request.hints import warn_unable, warn_undescribed, warn_unlisted
 from geekai_core.wire import ModelInfo
 from llama_index_geekai._connection import GeekAIConnection
 from llama_index_geekai._events import CHAT, COMPLETION, llm_events
+from llama_index_geekai._metadata import to_metadata
 from llama_index_geekai._request import Request
 from llama_index_geekai._responses import StreamedAnswer, from_wire_answer, to_completion
 from llama_index_geekai._structured import StructuredLLMMixin
@@ -31,6 +32,10 @@ from llama_index_geekai._tools import selections, tool_schema
 
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
+
+
+_LISTED = "_listed"
+"""Where an LLM keeps what `/models` says of its model: beside its fields, as it is no setting."""
 
 
 def _same(response: ChatResponse) -> ChatResponse:
@@ -52,11 +57,12 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
     model: str = Field(validation_alias=AliasChoices("model", "model_name"))
     """The model's id, such as `deepseek-r1`."""
     context_window: int | None = None
-    """Tokens that the model can take in and give out. Default: what `fetch_metadata` found, else 32,768, a guess."""
+    """Tokens that the model can take in and give out. Default: as `fetch_metadata` found, else as its vendor publishes,
+    else 32,768, a guess of which a warning tells."""
     is_chat_model: bool = True
     """False makes LlamaIndex's predict methods use `complete`. The request is a chat either way."""
     is_function_calling_model: bool | None = None
-    """Default: False for ERNIE and Spark, which GeekAI documents as unable, else True."""
+    """Default: False for models that are known to be unable (ERNIE and Spark by GeekAI's documentation), else True."""
     should_use_structured_outputs: bool | None = None
     """Structured output begins with `response_format: json_schema` (True, default) or with a tool (False)."""
     strict: bool | None = None
@@ -68,8 +74,6 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
     citation_blocks: bool = False
     """Add a `CitationBlock` for each source. Other integrations raise on one that they find in a shared memory."""
 
-    _idle = frozenset({"api_version", "tokenizer"})  # GeekAI's API has no versions; the server counts the tokens
-
     @classmethod
     def class_name(cls) -> str:
         """The name under which LlamaIndex serializes this class."""
@@ -78,12 +82,14 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
     @property
     def metadata(self) -> LLMMetadata:
         """What LlamaIndex wants to know of the model. Never raises, whatever its name."""
+        facts = model_facts(self.model, self.__dict__.get(_LISTED))
         can_call = self.is_function_calling_model
-        return LLMMetadata(
-            context_window=self.context_window or DEFAULT_CONTEXT_WINDOW,
-            num_output=self.max_tokens or -1,
+        return to_metadata(
+            facts,
+            context_window=self.context_window,
+            max_tokens=self.max_tokens,
             is_chat_model=self.is_chat_model,
-            is_function_calling_model=supports_tools(self.model) if can_call is None else can_call,
+            is_function_calling_model=facts.get("tools", True) if can_call is None else can_call,
             model_name=self.model,
         )
 
@@ -92,7 +98,10 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
         return {"class_name": self.class_name(), **self.metadata.model_dump(), "provider": "geekai"}
 
     def fetch_metadata(self) -> LLMMetadata:
-        """Ask `/models` for this model's context window, unless it is set; returns `metadata`. One or more requests."""
+        """Ask `/models` for what it says of this model, unless `context_window` is set; returns `metadata`.
+
+        One or more requests. Warns where the context window is not listed.
+        """
         return self._learn([] if self.context_window else self._clients()[0].models())
 
     async def afetch_metadata(self) -> LLMMetadata:
@@ -100,9 +109,14 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
         return self._learn([] if self.context_window else await self._clients()[1].models())
 
     def _learn(self, models: list[ModelInfo]) -> LLMMetadata:
+        if self.context_window:
+            return self.metadata
         for model in models:
             if model.id == self.model:
-                self.context_window = facts(model).context_window
+                self.__dict__[_LISTED] = model
+                self.context_window = listed_facts(model).get("context_window")
+        if not self.context_window:
+            warn_unlisted(self.model, "context_window=… sets it")
         return self.metadata
 
     def _chat(self, request: Request) -> ChatResponse:

@@ -147,6 +147,7 @@ MISTAKES = [
     Mistake(
         "more than the model's context", "超出模型的上下文", "缩短消息或 `max_tokens`，或换上下文更长的模型",
         ContextOverflowError, "HTTP 400: 输入长度超过模型最大上下文长度 8192 [shorten the messages or max_tokens, or take a model with a larger context]",
+        llama_index="HTTP 400: 输入长度超过模型最大上下文长度 8192 [shorten the messages or max_tokens, or take a model with a larger context; context_window=… tells LlamaIndex what to keep to]",
         reply=error(400, "输入长度超过模型最大上下文长度 8192"),
     ),
     Mistake(
@@ -273,7 +274,8 @@ async def in_langchain(mistake: Mistake, settings: dict[str, Any], later: bool) 
     llm: Any = ChatGeekAI(**settings)
     question: Any = "hi"
     if mistake.act == "fetch":
-        await llm.afetch_profile() if later else llm.fetch_profile()
+        with pytest.warns(UserWarning, match=f"/models does not say the context window of '{llm.model}'; profile="):
+            await llm.afetch_profile() if later else llm.fetch_profile()
     elif mistake.act == "tools":
         llm = llm.bind_tools([tool(mistake)])
     elif mistake.act == "image":
@@ -289,7 +291,10 @@ async def in_llama_index(mistake: Mistake, settings: dict[str, Any], later: bool
     llm: Any = GeekAI(**settings)
     messages = [ChatMessage("hi")]
     if mistake.act == "fetch":
-        await llm.afetch_metadata() if later else llm.fetch_metadata()
+        with pytest.warns(
+            UserWarning, match=f"/models does not say the context window of '{llm.model}'; context_window="
+        ):
+            await llm.afetch_metadata() if later else llm.fetch_metadata()
     elif mistake.act == "tools":
         tools = [FunctionTool.from_defaults(tool(mistake))]
         await llm.achat_with_tools(tools, "hi") if later else llm.chat_with_tools(tools, "hi")

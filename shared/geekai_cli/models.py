@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from geekai_cli._screen import Screen, print_json
 from geekai_core import Client
-from geekai_core.models import facts
+from geekai_core.models import listed_facts
 from geekai_core.wire import ModelInfo
 
 HEAD = ("model", "owner", "context", "capabilities", "price")
@@ -34,15 +34,15 @@ def fits(model: ModelInfo, text: str, capabilities: Sequence[str], min_context: 
     return (
         text.lower() in names
         and all(_asked(word) <= _words(model) for word in capabilities)
-        and (not min_context or (facts(model).context_window or 0) >= min_context)
+        and (not min_context or listed_facts(model).get("context_window", 0) >= min_context)
     )
 
 
 def row(model: ModelInfo) -> tuple[str, ...]:
     """A model's line, column by column; the price verbatim."""
     price = ", ".join(f"{name} {value}" for name, value in (model.pricing or {}).items())
-    context = facts(model).context_window
-    return model.id, model.owned_by or "", f"{context or ''}", ", ".join(sorted(_words(model))), price
+    context = listed_facts(model).get("context_window", "")
+    return model.id, model.owned_by or "", f"{context}", ", ".join(sorted(_words(model))), price
 
 
 def _words(model: ModelInfo) -> set[str]:
@@ -51,7 +51,7 @@ def _words(model: ModelInfo) -> set[str]:
 
 
 def _asked(word: str) -> set[str]:
-    return set(facts(ModelInfo(id="", capabilities=[word])).capabilities) or {word.strip().lower()}
+    return set(listed_facts(ModelInfo(id="", capabilities=[word]))) or {word.strip().lower()}
 
 
 def _print(rows: list[tuple[str, ...]]) -> None:

@@ -1,15 +1,23 @@
-"""What is known of a model: by its name, or from `/models`. No table of facts; what nobody said stays unknown. Pure."""
+"""What is known of a model: by its id, from a table of published facts, and from `/models`. Unknown stays unknown."""
 
 from __future__ import annotations
 
+import functools
+import json
 import re
-from dataclasses import dataclass
-from typing import Any
+from importlib import resources
+from typing import Any, TypedDict, cast
 
 from geekai_core.wire import ModelInfo
 
 DEFAULT_CONTEXT_WINDOW = 32_768
-"""Tokens assumed for a model whose context window nobody told. An assumption, not a fact."""
+"""Tokens assumed where a number is needed and the context window is unknown. An assumption, not a fact."""
+
+FLAGS = (
+    *("text", "vision", "audio", "video", "pdf", "file", "text_out", "image_out", "audio_out", "video_out"),
+    *("tools", "tool_choice", "reasoning", "structured", "temperature", "open_weights"),
+)
+"""The facts that are True or False, in their order in `model_facts.json`."""
 
 _NO_TOOLS = ("ernie", "spark")
 
@@ -29,36 +37,51 @@ _WORDS = {
 }
 _CAPABILITIES = {word: capability for capability, words in _WORDS.items() for word in words.split()}
 
-_PROFILE_KEYS = {
-    "vision": ("image_inputs", "image_url_inputs"),
-    "audio": ("audio_inputs",),
-    "audio_out": ("audio_outputs",),
-    "video": ("video_inputs",),
-    "pdf": ("pdf_inputs",),
-    "file": ("attachment",),
-    "tools": ("tool_calling",),
-    "reasoning": ("reasoning_output",),
-    "structured": ("structured_output",),
-}
+_DATE = re.compile(
+    r"-(20\d\d-[01]\d-[0-3]\d|20\d\d[01]\d[0-3]\d|2\d[01]\d[0-3]\d|[01]\d-20\d\d|[01]\d-?[0-3]\d|2[3-9][01]\d)$"
+)
+"""2024-08-06, 20241022, 250615, 08-2024, 0528, 05-20, 2507."""
 
 
-@dataclass(frozen=True)
-class ModelFacts:
-    """What `/models` says of a model. None: not said.
+class ModelFacts(TypedDict, total=False):
+    """What is known of a model; a key that is missing is unknown.
 
-    `context_window`, `max_output_tokens`: tokens. `capabilities`: those words of the server's that are understood here,
-    under one name each (`vision`, `audio`, `audio_out`, `video`, `pdf`, `file`, `tools`, `reasoning`, `json`,
-    `structured`, `search`); that one is missing says nothing. `raw`: the model as it came.
+    `context_window`: the longest input, in tokens. `max_output_tokens`: the longest answer. `released`, `updated`: ISO
+    dates. `status`: such as "deprecated", at the model's own vendor. `vision`, `audio`, `video`, `pdf`, `file`, `text`:
+    what it reads; with `_out`: what it writes. `temperature`: whether it takes one. `effort_levels`: of its reasoning.
+    `json` and `search` are known from `/models` only.
     """
 
-    context_window: int | None
-    max_output_tokens: int | None
-    capabilities: frozenset[str]
-    raw: ModelInfo
+    name: str
+    status: str
+    released: str
+    updated: str
+    open_weights: bool
+    context_window: int
+    max_output_tokens: int
+    text: bool
+    vision: bool
+    audio: bool
+    video: bool
+    pdf: bool
+    file: bool
+    text_out: bool
+    image_out: bool
+    audio_out: bool
+    video_out: bool
+    tools: bool
+    tool_choice: bool
+    reasoning: bool
+    effort_levels: list[str]
+    effort_default: str
+    structured: bool
+    temperature: bool
+    json: bool
+    search: bool
 
 
 def supports_tools(model: str) -> bool:
-    """Whether a model can call functions: all but Baidu ERNIE and iFlytek Spark (documented), told by the name.
+    """Whether a model can call functions: all but Baidu ERNIE and iFlytek Spark (documented), by the name.
 
     >>> supports_tools("ERNIE-4.5-turbo"), supports_tools("gpt-4o")
     (False, True)
@@ -66,18 +89,33 @@ def supports_tools(model: str) -> bool:
     return not any(word in model.lower() for word in _NO_TOOLS)
 
 
-def facts(model_info: ModelInfo) -> ModelFacts:
-    """A model of `/models` in the terms of this package.
+def model_facts(model: str, listed: ModelInfo | None = None) -> ModelFacts:
+    """What is known of a model: what its vendor publishes, and over it what `/models` says, where it was fetched.
+
+    Reads `model_facts.json` once in a process.
+
+    >>> model_facts("openai/gpt-4o")["context_window"], model_facts("nobody-knows")
+    (128000, {})
+    """
+    facts: ModelFacts = {**_published(model)}
+    if listed is not None:
+        facts |= listed_facts(listed)
+    if not supports_tools(model):
+        facts["tools"] = False
+    return facts
+
+
+def listed_facts(info: ModelInfo) -> ModelFacts:
+    """What `/models` says of a model; that a capability is not listed says nothing.
 
     `limitations.max_tokens` is read as the longest answer (the meaning is read from its name).
     """
-    words = (re.sub(r"[\s-]+", "_", word.strip().lower()) for word in model_info.capabilities or ())
-    return ModelFacts(
-        context_window=_count(model_info.context_window),
-        max_output_tokens=_count((model_info.limitations or {}).get("max_tokens")),
-        capabilities=frozenset(_CAPABILITIES[word] for word in words if word in _CAPABILITIES),
-        raw=model_info,
-    )
+    words = (re.sub(r"[\s-]+", "_", word.strip().lower()) for word in info.capabilities or ())
+    facts: dict[str, Any] = {_CAPABILITIES[word]: True for word in words if word in _CAPABILITIES}
+    facts["name"] = info.name
+    facts["context_window"] = _count(info.context_window)
+    facts["max_output_tokens"] = _count((info.limitations or {}).get("max_tokens"))
+    return cast(ModelFacts, {name: value for name, value in facts.items() if value is not None})
 
 
 def _count(value: Any) -> int | None:
@@ -88,18 +126,40 @@ def _count(value: Any) -> int | None:
     return int(value) if is_number and 0 < value < 1e12 else None
 
 
-def langchain_profile(info: ModelInfo) -> dict[str, Any]:
-    """LangChain's `ModelProfile`, with those keys only that `/models` (or GeekAI's documentation) vouches for.
+def facts_key(model: str) -> str:
+    """The name under which the table knows a model: without vendor and variant, in lower case, dots as dashes.
 
-    JSON mode alone is not `structured_output`, which LangChain takes for `json_schema`.
+    >>> facts_key("Pro/deepseek-ai/DeepSeek-V3.1"), facts_key("deepseek/deepseek-r1:free")
+    ('deepseek-v3-1', 'deepseek-r1')
     """
-    known = facts(info)
-    profile: dict[str, Any] = {key: True for word in known.capabilities for key in _PROFILE_KEYS.get(word, ())}
-    if not supports_tools(info.id):
-        profile["tool_calling"] = False
-    named = {
-        "name": info.name,
-        "max_input_tokens": known.context_window,
-        "max_output_tokens": known.max_output_tokens,
-    }
-    return profile | {key: value for key, value in named.items() if value is not None}
+    return re.sub(r"[\s._@-]+", "-", model.rsplit("/", 1)[-1].split(":")[0].lower()).strip("-")
+
+
+def undated(key: str) -> str:
+    """A key without the date at its end.
+
+    >>> undated("gpt-4o-2024-08-06"), undated("deepseek-r1-0528"), undated("grok-4-20")
+    ('gpt-4o', 'deepseek-r1', 'grok-4-20')
+    """
+    return _DATE.sub("", key)
+
+
+@functools.lru_cache(maxsize=1024)
+def _published(model: str) -> ModelFacts:
+    """The vendor's facts on a model, or on the model of which it is a dated or latest release. Not to be changed."""
+    table, key = _table(), facts_key(model)
+    base = undated(key.removesuffix("-latest"))
+    entries = (key, key.removesuffix("-latest"), f"{base} dated", base)
+    facts = next((dict(table[entry]) for entry in entries if entry in table), {})
+    for place, flag in enumerate(facts.pop("flags", "")):
+        if flag != "?":
+            facts[FLAGS[place]] = flag == "+"
+    if "think" in model.partition(":")[2]:  # a variant that always or never thinks
+        facts.pop("reasoning", None)
+    return cast(ModelFacts, facts)
+
+
+@functools.cache
+def _table() -> dict[str, dict[str, Any]]:
+    text = resources.files("geekai_core").joinpath("model_facts.json").read_text(encoding="utf-8")
+    return cast("dict[str, dict[str, Any]]", json.loads(text)["models"])

@@ -1,5 +1,6 @@
 """`create_agent`, its middleware, LangGraph, and LangChain's own factories, over the wire."""
 
+import os
 import subprocess
 import sys
 from typing import Any
@@ -16,16 +17,19 @@ from langchain.agents.middleware import (
 from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain.chat_models import base as factories
 from langchain.chat_models import init_chat_model
+from langchain.embeddings import base as embedding_factories
+from langchain.embeddings import init_embeddings
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.store.memory import InMemoryStore
 from pydantic import BaseModel
 
 from geekai_core import ConfigurationError, ContextOverflowError, RateLimitError
 from geekai_testing.replies import completion, delta, error, json_reply, sse, tool_call, usage
 from geekai_testing.scripted import ScriptedServer
-from langchain_geekai import ChatGeekAI, register
+from langchain_geekai import ChatGeekAI, GeekAIEmbeddings, register
 from tests.langchain.conftest import KEY, Make
 
 RUNS = ["invoke", "ainvoke"]
@@ -222,8 +226,10 @@ async def test_an_agent_s_broken_call_does_not_end_it(server: ScriptedServer, ma
 
 @pytest.fixture
 def registered(monkeypatch: pytest.MonkeyPatch, server: ScriptedServer) -> None:
-    monkeypatch.setattr(factories, "_BUILTIN_PROVIDERS", dict(factories._BUILTIN_PROVIDERS))
+    for module in (factories, embedding_factories):
+        monkeypatch.setattr(module, "_BUILTIN_PROVIDERS", dict(module._BUILTIN_PROVIDERS))
     factories._get_chat_model_creator.cache_clear()
+    embedding_factories._get_embeddings_class_creator.cache_clear()
     monkeypatch.setenv("GEEKAI_API_KEY", KEY)
     monkeypatch.setenv("GEEKAI_BASE_URL", server.base_url)
     assert register()
@@ -244,6 +250,52 @@ def test_once_registered_langchain_s_factories_know_geekai(server: ScriptedServe
     assert [request.json["model"] for request in server.requests] == ["gpt-4o", "glm-4", "gpt-4o-mini", "gpt-4o-mini"]
     with pytest.raises(ConfigurationError, match="temprature"):
         init_chat_model("geekai:gpt-4o", temprature=1)
+
+
+@pytest.mark.usefixtures("registered")
+def test_once_registered_embeddings_are_made_by_name(server: ScriptedServer) -> None:
+    embeddings = init_embeddings("geekai:e", dimensions=2)
+    assert isinstance(embeddings, GeekAIEmbeddings)
+    server.play(json_reply({"data": [{"index": 0, "embedding": [1.0, 0.0]}]}))
+    assert embeddings.embed_query("tea") == [1.0, 0.0]
+    assert server.requests[-1].json == {"model": "e", "input": ["tea"], "dimensions": 2}
+    embeddings.close()
+    with pytest.raises(ConfigurationError, match="dimensons"):
+        init_embeddings("geekai:e", dimensons=2)
+
+
+@pytest.mark.usefixtures("registered")
+def test_once_registered_a_store_embeds_by_name(server: ScriptedServer) -> None:
+    store = InMemoryStore(index={"embed": "geekai:e", "dims": 2})
+    server.play(*(json_reply({"data": [{"index": 0, "embedding": [x, 1 - x]}]}) for x in (1.0, 0.0, 1.0)))
+    store.put(("facts",), "tea", {"text": "Tea is hot."})
+    store.put(("facts",), "ice", {"text": "Ice is cold."})
+    assert [item.key for item in store.search(("facts",), query="something hot", limit=1)] == ["tea"]
+    assert [request.json["model"] for request in server.requests] == ["e"] * 3
+    store.embeddings.close()
+
+
+CLASSIC = """
+import os, sys, warnings
+from langchain_classic.chat_models import init_chat_model
+from langchain_geekai import ChatGeekAI, register
+register(), register()
+model = init_chat_model("geekai:gpt-4o", temperature=0.5)
+assert isinstance(model, ChatGeekAI) and (model.model, model.temperature) == ("gpt-4o", 0.5)
+assert isinstance(init_chat_model("gpt-4o", model_provider="geekai"), ChatGeekAI)
+assert init_chat_model(configurable_fields="any").invoke("Hi", config={"configurable": {"model": "geekai:m"}}).text
+try:
+    init_chat_model("nobody:m")
+except ValueError as error:
+    assert "geekai" in str(error)
+"""
+
+
+def test_once_registered_langchain_classic_knows_geekai_too(server: ScriptedServer) -> None:
+    pytest.importorskip("langchain_classic")
+    env = os.environ | {"GEEKAI_API_KEY": KEY, "GEEKAI_BASE_URL": server.base_url}
+    done = subprocess.run([sys.executable, "-c", CLASSIC], capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_register_says_when_langchain_keeps_its_providers_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -278,12 +278,6 @@ def test_tokens_are_counted_offline_chinese_and_tools_too(make: Make) -> None:
     assert own.get_num_tokens_from_messages([HumanMessage("abcd")]) == len("Human: abcd")
 
 
-def test_a_profile_says_what_is_known_and_nothing_else(make: Make) -> None:
-    assert make().profile == {}
-    assert make(model="ernie-4.5").profile == {"tool_calling": False}
-    assert make(profile={"max_input_tokens": 5}).profile == {"max_input_tokens": 5}
-
-
 @pytest.mark.parametrize("way", ["sync", "async"])
 async def test_a_profile_is_fetched_from_the_list_of_models(server: ScriptedServer, make: Make, way: str) -> None:
     listed = {"data": [{"id": "gpt-4o", "context_window": 128000, "capabilities": ["vision"]}], "total": 1}

@@ -17,6 +17,14 @@ def server() -> Iterator[ScriptedServer]:
         yield running
 
 
+@pytest.fixture(autouse=True, scope="session")
+def warned_of_guesses() -> None:
+    """As in a process that has warned of a guessed context window: these tests' models are unknown to everybody."""
+    from llama_index_geekai import _metadata
+
+    _metadata.warned.add("the models of the tests")
+
+
 @pytest.fixture(scope="session")
 def subject() -> Subject:
     return chosen()

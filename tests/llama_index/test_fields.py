@@ -98,7 +98,7 @@ SPELLINGS = {
         {"enable_thinking": True, "thinking": {"reasoning_effort": "high"}},
     ),
     "json_mode": ({"json_mode": True}, {"json_mode": True, "response_format": {"type": "json_object"}}),
-    "OpenAILike's idle names": ({"api_version": "1", "tokenizer": "gpt2", "reuse_client": True}, {}),
+    "reuse_client": ({"reuse_client": True}, {}),
 }
 
 
@@ -108,9 +108,7 @@ def test_the_names_that_others_use_are_understood(server: Any, geekai: Any, spel
     server.play(OK, OK)
     geekai(**given).chat(USER)
     assert sent(server) == expected
-    per_call = {
-        name: value for name, value in given.items() if name not in ("api_version", "tokenizer", "reuse_client")
-    }
+    per_call = {name: value for name, value in given.items() if name != "reuse_client"}
     geekai().chat(USER, **per_call)
     assert sent(server) == expected
 
@@ -120,6 +118,12 @@ def test_an_unknown_name_is_refused_with_the_nearest(geekai: Any) -> None:
         geekai(tempratur=1)
     with pytest.raises(ConfigurationError, match="'enable_serch'; did you mean 'enable_search'"):
         geekai().chat(USER, enable_serch=True)
+    with pytest.raises(ConfigurationError, match="'api_version'; GeekAI's API has no versions: leave it out"):
+        geekai(api_version="1")
+    with pytest.raises(ConfigurationError, match="'tokenizer'; the server counts the tokens: leave it out"):
+        geekai(tokenizer="gpt2")
+    with pytest.raises(ConfigurationError, match="'context_windw'; did you mean 'context_window'"):
+        geekai(context_windw=4096)
     with pytest.raises(ConfigurationError, match="'max_tokens' and 'max_new_tokens' are one field"):
         geekai(max_tokens=1, max_new_tokens=2)
 
@@ -199,7 +203,6 @@ def test_reasoning_goes_back_as_the_policy_says(server: Any, geekai: Any, policy
 def test_the_context_window_is_fetched_when_asked_for(server: Any, geekai: Any) -> None:
     server.play(json_reply({"data": [{"id": "m", "context_window": 128_000}], "total": 1}), path="/models")
     llm = geekai()
-    assert llm.metadata.context_window == 32_768
     assert llm.fetch_metadata().context_window == 128_000
     assert llm.metadata.context_window == 128_000
     assert len(server.requests) == 1

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from geekai_core import APIStatusError
-from geekai_core.models import facts
+from geekai_core.models import listed_facts
 from geekai_testing.replies import Hold, Reply, chunk, delta, error, json_reply, sse, tool_call
 from geekai_testing.scripted import ScriptedServer
 from tests.local.conftest import Over, asked, streaming
@@ -220,7 +220,7 @@ def test_the_models_of_the_upstream_are_listed_in_geekais_shape(over: Over, upst
     client = over(key=KEY)
     models = client.models()
     assert [model.id for model in models] == [f"m{n}" for n in range(30)] + ["multilingual-e5-small"]
-    assert facts(models[0]).context_window == 4000
+    assert listed_facts(models[0])["context_window"] == 4000
     assert (models[1].created, models[1].owned_by, models[1].context_window, models[1].capabilities) == (
         5,
         "库",

@@ -43,8 +43,6 @@ class Component(ConnectionOptions):
     """The keywords and clients of an object that talks to GeekAI, and how it is copied and pickled."""
 
     _names: ClassVar[Names]
-    _idle: ClassVar[frozenset[str]] = frozenset()
-    """Keywords of the peers that are accepted and mean nothing here."""
     _errors: ClassVar[type[AbstractContextManager[None]]] = nullcontext
     """Within such a block, errors are those of the adapter."""
 
@@ -52,8 +50,6 @@ class Component(ConnectionOptions):
     @classmethod
     def _know_keywords(cls, values: Any) -> Any:
         if isinstance(values, dict):
-            if cls._idle:
-                values = {name: value for name, value in values.items() if name not in cls._idle}
             with cls._errors():
                 refuse_unknown(cls, values)
         return values

@@ -34,6 +34,8 @@ _OF_OPENAI = {
     **dict.fromkeys(
         ("use_responses_api", "store", "organization", "openai_organization"), "that is OpenAI's own: leave it out"
     ),
+    "api_version": "GeekAI's API has no versions: leave it out",
+    "tokenizer": "the server counts the tokens: leave it out",
 }
 """What to do about names that other packages know and this one does not."""
 
@@ -51,6 +53,11 @@ def unknown_field(name: str, known: Iterable[str]) -> ConfigurationError:
 def warn_unable(model: str) -> None:
     """Warn that tools are offered to a model that cannot call them (documented)."""
     warnings.warn(f"{model} is known to have no function calling; its tools are sent anyway", stacklevel=3)
+
+
+def warn_unlisted(model: str, instead: str) -> None:
+    """Warn that `/models`, just asked, says nothing of a model's context window."""
+    warnings.warn(f"GeekAI's /models does not say the context window of {model!r}; {instead}", stacklevel=4)
 
 
 def warn_undescribed(tool: Mapping[str, Any]) -> None:
