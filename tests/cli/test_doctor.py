@@ -9,6 +9,7 @@ from typing import Any
 from geekai_core import __version__
 from geekai_testing.replies import completion, error, json_reply, usage
 from geekai_testing.scripted import ScriptedServer
+from tests.addresses import unreachable
 from tests.cli.command import KEY, geekai
 
 MODELS = json_reply({"data": [{"id": "qwen-max"}, {"id": "glm-4"}], "total": 2})
@@ -88,9 +89,8 @@ def test_a_host_without_its_path_is_told_the_whole_address() -> None:
 
 
 def test_an_unreachable_host_is_told_where_to_look() -> None:
-    with ScriptedServer() as server:
-        base_url = server.base_url
-    found, code = examined(GEEKAI_BASE_URL=base_url)
+    with unreachable() as base_url:
+        found, code = examined(GEEKAI_BASE_URL=base_url)
     assert code == 1
     assert "could not be reached" in found["models"]["detail"]
     assert found["models"]["advice"] == "check the network, the proxy (GEEKAI_PROXY, HTTPS_PROXY) and the host"

@@ -11,6 +11,7 @@ from langchain_core.messages import HumanMessage
 import geekai_core
 from geekai_testing.replies import Cut, Reply, delta, error, sse
 from geekai_testing.scripted import ScriptedServer
+from tests.addresses import unreachable
 from tests.langchain.conftest import KEY, STREAMED, WAYS, Make, ask
 
 
@@ -66,9 +67,7 @@ async def test_what_is_no_answer_is_an_error_of_both_families(server: ScriptedSe
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_server_that_cannot_be_reached_is_a_connection_error(make: Make, way: str) -> None:
-    with ScriptedServer() as gone:
-        url = gone.base_url
-    with pytest.raises(geekai_core.APIConnectionError) as caught:
+    with unreachable() as url, pytest.raises(geekai_core.APIConnectionError) as caught:
         await ask(make(base_url=url), way)
     assert isinstance(caught.value, lc.ModelConnectionError)
 

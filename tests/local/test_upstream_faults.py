@@ -16,6 +16,7 @@ from geekai_local.serving import serve
 from geekai_local.weights import Upstream
 from geekai_testing.replies import Cut, Hold, Reply, delta, error, json_reply, sse
 from geekai_testing.scripted import ScriptedServer
+from tests.addresses import unreachable
 from tests.local.conftest import Over, asked, connected, streaming
 
 KEY = "sk-upstream-5f2c9a71e0"
@@ -67,18 +68,13 @@ def test_a_key_that_is_a_word_leaves_other_words_whole(over: Over, upstream: Scr
 
 def test_an_unreachable_upstream_is_a_503_in_plain_words(over: Over, upstream: ScriptedServer) -> None:
     """It says which address did not answer."""
-    url = f"http://127.0.0.1:{free_port()}/v1"
-    client = over(url)
-    for call in (lambda: client.chat(**asked()), lambda: client.models(), lambda: streaming(client).__enter__()):
-        with pytest.raises(ServerError, match="cannot be reached") as caught:
-            call()
-        assert caught.value.status_code == 503
-        assert url in str(caught.value)
-
-
-def free_port() -> int:
-    with ScriptedServer() as server:
-        return server.port
+    with unreachable() as url:
+        client = over(url)
+        for call in (lambda: client.chat(**asked()), lambda: client.models(), lambda: streaming(client).__enter__()):
+            with pytest.raises(ServerError, match="cannot be reached") as caught:
+                call()
+            assert caught.value.status_code == 503
+            assert url in str(caught.value)
 
 
 @pytest.mark.parametrize("tail", [[], [Cut()], [Cut(reset=False)], [{"error": {"message": "显存不足"}}]])
