@@ -78,6 +78,11 @@ def media(kind: str, **source: Any) -> Json:
     return {"kind": kind, **source}
 
 
+def own(make: Callable[[], Any]) -> Json:
+    """A part that one framework alone has a form for: what makes it there."""
+    return {"kind": "own", "make": make}
+
+
 # Messages and tools on the wire.
 
 

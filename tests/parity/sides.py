@@ -178,6 +178,8 @@ def _langchain_message(message: Any, history: Sequence[Any]) -> Any:
 
 
 def _langchain_part(part: Json) -> Any:
+    if part["kind"] == "own":
+        return part["make"]()
     if part["kind"] == "text":
         mark = {"cache_control": {"type": "ephemeral"}} if part["cached"] else {}
         return {"type": "text", "text": part["text"], **mark}
@@ -308,6 +310,8 @@ _BLOCKS: Mapping[str, tuple[Callable[..., Any], str]] = {
 
 
 def _llama_index_blocks(part: Json) -> list[Any]:
+    if part["kind"] == "own":
+        return [part["make"]()]
     if part["kind"] == "text":
         mark = [li.CachePoint(cache_control=li.CacheControl(type="ephemeral"))] if part["cached"] else []
         return [li.TextBlock(text=part["text"]), *mark]

@@ -7,7 +7,6 @@ and they still differ in what a row leaves open. The marks are strict: whoever m
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
@@ -17,11 +16,11 @@ import pytest
 
 from geekai_testing.replies import Reply, Request, error
 from geekai_testing.scripted import ScriptedServer
-from tests.parity import arguments, calls, objects, tools, wishes
+from tests.parity import arguments, calls, fields, histories, objects, parts, tools, wishes
 from tests.parity.form import HI, MODEL, STREAMED, Json, Wanted, Wish
 from tests.parity.sides import SIDES, Outcome, heard
 
-TABLES = (wishes, tools, objects, calls, arguments)
+TABLES = (wishes, tools, objects, calls, arguments, histories, parts, fields)
 NAMES = {"lc": "ChatGeekAI", "li": "GeekAI", "alike": "both"}
 _models = itertools.count()
 NOTHING: Json = {"text": "", "reasoning": "", "calls": [], "invalid": [], "value": None, "error": None}
@@ -93,6 +92,18 @@ def stated(request: Request, way: str) -> Json:
     return body
 
 
+def differences(where: str, found: Any, wanted: Any) -> Iterator[str]:
+    """Where two values differ: the innermost places, each with what was found and what was wanted."""
+    if isinstance(found, dict) and isinstance(wanted, dict) and found.keys() == wanted.keys():
+        for name in found:
+            yield from differences(f"{where}.{name}", found[name], wanted[name])
+    elif isinstance(found, list) and isinstance(wanted, list) and len(found) == len(wanted):
+        for at, pair in enumerate(zip(found, wanted, strict=True)):
+            yield from differences(f"{where}[{at}]", *pair)
+    elif wanted != found:
+        yield f"{where}: {(found, wanted)}"
+
+
 def wrong(wish: Wish, side: str, played: tuple[list[Request], Outcome, list[str]], way: str) -> Iterator[str]:
     """What differs from the row, a line for each thing."""
     requests, outcome, warned = played
@@ -101,13 +112,13 @@ def wrong(wish: Wish, side: str, played: tuple[list[Request], Outcome, list[str]
     known = {"model": wish.fields.get("model", MODEL), "messages": [HI]}
     bodies = [{**known, **one} if isinstance(one, dict) else one for one in sends]
     for at, pair in enumerate(itertools.zip_longest((stated(request, way) for request in requests), bodies)):
-        if operator.ne(*pair):
-            yield f"request {at}: {pair}"
+        yield from differences(f"request {at}", *pair)
     gives = {**NOTHING, **wish.gives, **wanted.gives}
     gives.setdefault("pieced", gives["text"])
     for name, value in gives.items():
-        if (found := getattr(outcome, name)) != value:
-            yield f"{name}: ({found!r}, {value!r}) {outcome.words if name == 'error' else ''}"
+        yield from differences(name, getattr(outcome, name), value)
+    if outcome.error and not gives["error"]:
+        yield outcome.words
     if not all(outcome.ids) or len({*outcome.ids}) < len(outcome.calls):
         yield f"not each call has an id of its own: {outcome.ids}"
     if wish.warns is None and warned:
