@@ -1,12 +1,9 @@
-"""A run as Markdown and as a picture. `python -m benchmarks.report RUN.json PICTURE.svg` draws the picture."""
+"""A run as Markdown and as a picture. Pure."""
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from benchmarks.bounds import Results, Row, rows
@@ -109,40 +106,43 @@ def about(run: Mapping[str, Any]) -> str:
     return f"{where}.\n" + "\n".join(f"- {group}" for group in groups)
 
 
-def draw(run: Mapping[str, Any], target: Path) -> None:
-    """Bars: the CPU of a streamed chunk, on each side."""
-    import matplotlib
+PANELS = (
+    ("langchain", "stream 2000", "LangChain, sync"),
+    ("langchain", "astream 2000", "LangChain, async"),
+    ("llama-index", "stream_chat 2000", "LlamaIndex, sync"),
+    ("llama-index", "astream_chat 2000", "LlamaIndex, async"),
+)
+WIDTH, NAMES, STEP = 400, 204, 22
+"""The plot's width, what the names take of it, and the height of a bar, in pixels: a phone shows it in its own size."""
+STYLE = (
+    "text{font:12px system-ui,sans-serif;fill:#1f2328}.t{font-weight:600;font-size:14px}.b{fill:#fff}"
+    ".ours{fill:#1668dc}.peer{fill:#e0913c}.rest{fill:#b6bbc3}"
+    "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.b{fill:#161b22}.ours{fill:#4c94f0}.rest{fill:#6b7380}}"
+)
 
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "geekai"  # the same run draws the same file
-    matplotlib.rcParams["svg.fonttype"] = "none"  # words as words: a tenth of the size
-    from matplotlib import pyplot
 
-    panels = [
-        ("langchain", "stream 2000", "LangChain, sync"),
-        ("langchain", "astream 2000", "LangChain, async"),
-        ("llama-index", "stream_chat 2000", "LlamaIndex, sync"),
-        ("llama-index", "astream_chat 2000", "LlamaIndex, async"),
-    ]
-    figure, axes = pyplot.subplots(2, 2, figsize=(11, 6.5), layout="constrained")
-    for (group, case, title), axis in zip(panels, axes.flat, strict=True):
+def picture(run: Mapping[str, Any]) -> str:
+    """Bars as SVG: the CPU of a streamed chunk, on each side. One column, and colours of its own in dark mode."""
+    parts, y = [], 26
+    for group, case, title in PANELS:
         bars = _bars(run["results"].get(group, {}).get(case, {"sides": {}})["sides"].items())
-        drawn = axis.barh([n for n, _ in bars], [v for _, v in bars], color=[_colour(n) for n, _ in bars])
-        axis.bar_label(drawn, fmt="%.0f", padding=3)
-        axis.set_title(f"{title}: µs of CPU a chunk", fontsize=10)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.margins(x=0.12)
-    figure.savefig(target, metadata={"Date": None})
+        parts.append(f'<text class="t" x="12" y="{y}">{title}: µs of CPU a chunk</text>')
+        for name, value in bars:
+            y += STEP
+            length = value / bars[0][1] * (WIDTH - NAMES - 44)
+            parts.append(f'<text x="{NAMES - 6}" y="{y + 4}" text-anchor="end">{name}</text>')
+            parts.append(f'<rect class="{_kind(name)}" x="{NAMES}" y="{y - 8}" width="{length:.1f}" height="16"/>')
+            parts.append(f'<text x="{NAMES + length + 6:.1f}" y="{y + 4}">{value:.0f}</text>')
+        y += 2 * STEP
+    height = y - STEP
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}">'
+    return "\n".join([head, f'<style>{STYLE}</style><rect class="b" width="100%" height="100%"/>', *parts, "</svg>\n"])
 
 
-def _colour(side: str) -> str:
-    """Ours blue, the peers that the bounds are held against orange, the rest grey."""
-    return "#1668dc" if "GeekAI" in side else "#e0913c" if side.startswith(("ChatOpenAI", "OpenAILike")) else "#c9ccd1"
+def _kind(side: str) -> str:
+    """Ours, the peers that the bounds are held against, or the rest: each has its colour."""
+    return "ours" if "GeekAI" in side else "peer" if side.startswith(("ChatOpenAI", "OpenAILike")) else "rest"
 
 
 def _bars(sides: Iterable[tuple[str, Mapping[str, list[float]]]]) -> list[tuple[str, float]]:
     return sorted(((n, statistics.median(s["cpu"]) * 1e6) for n, s in sides), key=lambda bar: -bar[1])
-
-
-if __name__ == "__main__":
-    draw(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))

@@ -14,7 +14,7 @@ OUTSIDE = re.compile(
 TAB = re.compile(r"^\*\*(?P<name>[^*\n]+)\*\*\n\n(?P<blocks>(?:```.*?^```\n\n?)+)", re.MULTILINE | re.DOTALL)
 """A bold line of its own with code blocks right below it: a headed block on GitHub, a tab on the site."""
 CHINESE = r"[\u3001-\u9fff\uff00-\uffef]"
-WITHOUT_CONTENTS = ("examples.md", "compare-langchain.md", "compare-llama-index.md")
+WITHOUT_CONTENTS = ("examples.md", "errors.md", "compare-langchain.md", "compare-llama-index.md")
 """Pages whose tables and programs want the width that the table of contents would take."""
 
 

@@ -19,7 +19,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from llama_index.core.llms import ChatMessage
 
-from benchmarks.report import page
+from benchmarks.report import page, picture
 from geekai_core import AsyncClient
 from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
@@ -130,3 +130,11 @@ def test_a_page_shows_the_committed_run(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert any(f"<!-- /{part} -->" in text for part in ("bounds", "peers", "同类库"))
     assert page(text, run) == text
+
+
+def test_the_plot_is_that_of_the_committed_run_narrow_and_with_colours_for_dark_mode() -> None:
+    run = json.loads((ROOT / "benchmarks/results/run.json").read_text())
+    plot = (ROOT / "docs/performance.svg").read_text(encoding="utf-8")
+    assert picture(run) == plot
+    assert 'width="400"' in plot
+    assert "prefers-color-scheme:dark" in plot
