@@ -62,7 +62,14 @@ def test_the_sdist_holds_all_that_is_needed_to_build_and_test_it(dist: Path) -> 
     (path,) = dist.glob("*.tar.gz")
     with tarfile.open(path) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"LICENSE", "SECURITY.md", "CHANGELOG.md", "pyproject.toml", "scripts/_setup"} <= names
+    assert {
+        "LICENSE",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "pyproject.toml",
+        "scripts/_setup",
+        "constraints/3.11.txt",
+    } <= names
     for folder in ("shared", "langchain_geekai", "llama_index_geekai", "tests", "docs", "examples", "benchmarks"):
         here = {
             p.relative_to(ROOT).as_posix() for p in (ROOT / folder).rglob("*") if p.suffix in {".py", ".md", ".txt"}
