@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from gettext import gettext as _
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import typer.core
 
 
-class Commands(typer.core.TyperGroup):
+class _Words:
+    """A help page's fixed words, in the user's language."""
+
+    def get_help_option(self, ctx: Any) -> Any:
+        """The option `--help`."""
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.help = _("Show this message and exit.")
+        return option
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        """The first line of the page."""
+        pieces = self.collect_usage_pieces(ctx)  # type: ignore[attr-defined]
+        formatter.write_usage(ctx.command_path, " ".join(pieces), f"{_('Usage:')} ")
+
+
+class Page(_Words, typer.core.TyperCommand):
+    """One command."""
+
+
+class Commands(_Words, typer.core.TyperGroup):
     """Ends every command alike: an error is one line on stderr, in the server's own words."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -19,11 +42,13 @@ class Commands(typer.core.TyperGroup):
             sys.stdout.flush()  # a reader who left is noticed here, and not at the interpreter's end
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
+        except BrokenPipeError:
+            raise
         except Exception as error:
             from geekai_cli._screen import complain
             from geekai_core import ConfigurationError, GeekAIError
 
-            if not isinstance(error, GeekAIError):
+            if not isinstance(error, (GeekAIError, OSError)):
                 raise
             complain(error)
             raise typer.Exit(2 if isinstance(error, ConfigurationError) else 1) from None
@@ -32,17 +57,24 @@ class Commands(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=Commands,
-    help="GeekAI (极客智坊) from a terminal. The key comes from GEEKAI_API_KEY, the host from GEEKAI_BASE_URL.",
+    help=_("GeekAI (极客智坊) from a terminal. The key comes from GEEKAI_API_KEY, the host from GEEKAI_BASE_URL."),
+    context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Json = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="URL", help=_("The host. [GEEKAI_BASE_URL]"))]
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def command(**settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a function a command of its name, with its docstring as the help, translated."""
+    return lambda function: app.command(cls=Page, help=_(function.__doc__ or ""), **settings)(function)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
         from geekai_core import __version__
 
         typer.echo(f"geekai {__version__}")
@@ -52,44 +84,49 @@ def _version(asked: bool) -> None:
 @app.callback()
 def _geekai(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help=_("Print the version."))
     ] = False,
 ) -> None:
     pass
 
 
-@app.command()
+@command()
 def models(
-    text: Annotated[str, typer.Argument(help="Only models whose id, name or owner holds this.")] = "",
-    capability: Annotated[list[str] | None, typer.Option(help="Only models listed with it; may be repeated.")] = None,
-    min_context: Annotated[int, typer.Option(help="Only models listed with a context of so many tokens.")] = 0,
+    text: Annotated[str, typer.Argument(help=_("Only models whose id, name or owner holds this."))] = "",
+    capability: Annotated[list[str] | None, typer.Option(help=_("Only models listed with it; repeatable."))] = None,
+    min_context: Annotated[int, typer.Option(help=_("Only models listed with a context of so many tokens."))] = 0,
+    base_url: BaseUrl = None,
     json: Json = False,
 ) -> None:
     """List the models with context, capabilities and price."""
     from geekai_cli.models import run
 
-    run(text, capability or [], min_context, json)
+    run(text, capability or [], min_context, base_url, json)
 
 
-@app.command()
+@command()
 def chat(
-    question: Annotated[str | None, typer.Argument(help="What to ask. Default: standard input, or a talk.")] = None,
-    model: Annotated[str | None, typer.Option(envvar="GEEKAI_MODEL", help="The model to ask.")] = None,
-    system: Annotated[str | None, typer.Option(help="What the model is told first.")] = None,
-    search: Annotated[bool, typer.Option("--search", help="Search the web first. Searches are billed.")] = False,
-    think: Annotated[bool, typer.Option("--think", help="Turn on reasoning, for models that can switch it.")] = False,
+    question: Annotated[str | None, typer.Argument(help=_("What to ask. Default: the piped text, or a talk."))] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help=_("The model. [GEEKAI_MODEL]"))] = None,
+    system: Annotated[str | None, typer.Option(help=_("What the model reads first."))] = None,
+    search: Annotated[bool, typer.Option("--search", help=_("Search the web first. Searches are billed."))] = False,
+    think: Annotated[bool, typer.Option("--think", help=_("Turn on reasoning, where a model can switch it."))] = False,
+    save: Annotated[Path | None, typer.Option(help=_("Add questions and answers to this Markdown file."))] = None,
+    history: Annotated[Path | None, typer.Option(help=_("Go on with the talk in this file."))] = None,
+    base_url: BaseUrl = None,
     json: Json = False,
 ) -> None:
     """Ask a question, or talk."""
+    import os
+
     from geekai_cli.chat import run
 
-    fields: dict[str, Any] = {"model": model, "enable_thinking": think or None}
-    if search:  # the results have the sources' titles
-        fields |= {"enable_search": True, "search_config": {"return_result": True}}
-    run(question, system, fields, json)
+    model = model or os.environ.get("GEEKAI_MODEL")
+    on = [name for name, wanted in (("/search", search), ("/think", think)) if wanted]
+    run(question, model, system, on=on, save=save, history=history, base_url=base_url, as_json=json)
 
 
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def serve(context: typer.Context) -> None:
     """Run a GeekAI endpoint here, as geekai-local does."""
     from geekai_local.__main__ import main
@@ -97,13 +134,16 @@ def serve(context: typer.Context) -> None:
     main(context.args)
 
 
-@app.command()
+@command()
 def doctor(
-    model: Annotated[str | None, typer.Option(help="Also ask this model for a few tokens (billed).")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help=_("Also ask this model for a few tokens (billed)."))
+    ] = None,
+    base_url: BaseUrl = None,
     json: Json = False,
 ) -> None:
     """Check key, host, proxies and versions, and ask for the models. Exit code 1: something is wrong."""
     from geekai_cli.doctor import run
 
-    if not run(model, json):
+    if not run(model, base_url, json):
         raise typer.Exit(1)

@@ -2,115 +2,205 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import locale
+import os
+import re
+import stat
 import sys
 from collections.abc import Mapping
+from gettext import gettext as _
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-from geekai_cli._screen import Screen, complain, print_json
-from geekai_core import ChatCompletion, Client, ConfigurationError, GeekAIError
-from geekai_core.citations import sources
+from geekai_cli._kept import Kept
+from geekai_cli._screen import Screen, complain, note, print_json
+from geekai_cli._setup import open_client
+from geekai_core import ChatCompletion, Client, ConfigurationError, GeekAIError, Stream
+from geekai_core.citations import Source, sources
 
-Messages = list[dict[str, Any]]
+SWITCHES: dict[str, dict[str, Any]] = {
+    "/search": {"enable_search": True, "search_config": {"return_result": True}},  # results have the sources' titles
+    "/think": {"enable_thinking": True},
+}
+"""What can be turned on, by an option or within a talk, and what is sent then."""
 
 
-def run(question: str | None, system: str | None, fields: Mapping[str, Any], as_json: bool) -> None:
-    """Ask the question, else what standard input holds; between two terminals, talk until it ends."""
-    if not fields["model"]:
-        raise ConfigurationError("no model: give --model NAME or set GEEKAI_MODEL ('geekai models' lists them)")
-    messages: Messages = [{"role": "system", "content": system}] if system else []
-    with Client() as client:
+def run(
+    question: str | None,
+    model: str | None,
+    system: str | None,
+    *,
+    on: list[str],
+    save: Path | None,
+    history: Path | None,
+    base_url: str | None,
+    as_json: bool,
+) -> None:
+    """Ask the question, with what standard input holds; between two terminals and without one, talk until it ends.
+
+    `on`: which `SWITCHES` are. `save`, `history`: files of `Kept`.
+    """
+    with open_client(base_url, model or None) as client:
+        kept = Kept(system, model, save, history)
+        talk = Talk(client, {"model": model, **{k: v for name in on for k, v in SWITCHES[name].items()}}, kept)
         if question is None and not as_json and sys.stdin.isatty() and sys.stdout.isatty():
-            _talk(client, messages, fields)
+            talk.go_on()
             return
-        question = _piped() if question is None else question
-        if not question.strip():
+        question = "\n\n".join(text for text in (question or "", _piped(question)) if text.strip())
+        if not question:
             raise ConfigurationError("no question: give one as an argument or through a pipe")
-        messages.append({"role": "user", "content": question})
         if as_json:
-            with client.stream(messages=messages, **fields) as stream:
-                for _ in stream:
-                    pass
-            print_json(told(stream.answer))
+            print_json(described(talk.ask(question, None)))
         else:
-            _show(client, messages, fields)
+            talk.ask(question, Screen())
 
 
-def told(answer: ChatCompletion) -> dict[str, Any]:
+def described(answer: ChatCompletion) -> dict[str, Any]:
     """An answer as the one object of `--json`."""
-    found = sources(answer.citations, answer.search_results)
     return {
         "model": answer.model,
         "answer": answer.message.content,
         "reasoning": answer.message.reasoning_content,
-        "citations": [{"number": source.number, "title": source.title, "url": source.url} for source in found],
+        "citations": [{"number": one.number, "title": one.title, "url": one.url} for one in _sources(answer)],
         "usage": answer.usage.model_dump(exclude_unset=True) if answer.usage else None,
     }
 
 
-def _piped() -> str:
-    """All of standard input: UTF-8, with or without a byte order mark, else what the locale says."""
-    content = sys.stdin.buffer.read()
+def _piped(question: str | None) -> str:
+    """All of standard input: UTF-8 or UTF-16 by its mark, else UTF-8, else what the locale says.
+
+    Beside a question, only a pipe or a file is read: whatever else may never end.
+    """
+    mode = os.fstat(sys.stdin.fileno()).st_mode if sys.stdin else 0
+    if question is not None and not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)):
+        return ""
+    content = sys.stdin.buffer.read() if sys.stdin else b""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
+    if b"\0" in content:
+        raise ConfigurationError("standard input is no text: give the text of the file")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         return content.decode(locale.getpreferredencoding(False), errors="replace")
 
 
-def _talk(client: Client, messages: Messages, fields: Mapping[str, Any]) -> None:
-    """Question and answer in turn; a question that failed is forgotten."""
-    with contextlib.suppress(ImportError):
-        import readline  # noqa: F401  # arrows and history for input()
-    print("Ctrl-D ends the talk (Windows: Ctrl-Z, Enter).", file=sys.stderr)
-    while True:
+class Talk:
+    """Questions and answers, each sent with those before it. What failed before any of its answer came is forgotten."""
+
+    def __init__(self, client: Client, fields: dict[str, Any], kept: Kept) -> None:
+        self._client = client
+        self._fields = fields
+        self._kept = kept
+
+    def go_on(self) -> None:
+        """Read questions until the user ends it: with Ctrl-D, or with Ctrl-C where no answer is coming."""
+        with contextlib.suppress(ImportError):
+            import readline  # arrows and history for input()
+
+            for message in self._kept.messages:
+                if message["role"] == "user":
+                    readline.add_history(" ".join(message["content"].split()))
+        note(_("Ctrl-C ends an answer, Ctrl-D the talk (Windows: Ctrl-Z, Enter). /search on, /think on, /help"))
+        while True:
+            try:
+                line = input("> ")
+            except EOFError:
+                print()
+                return
+            if not line.strip() or self._obeyed(line.split()):
+                continue
+            try:
+                self.ask(line, Screen())
+            except GeekAIError as error:
+                complain(error)
+            except KeyboardInterrupt:
+                note(_("(ended; Ctrl-C once more ends the talk)"))
+
+    def _obeyed(self, words: list[str]) -> bool:
+        """Whether a line was no question, but one of our own commands; then it is done."""
+        name, *state = words
+        if name == "/help":
+            note(_("/search on, /search off: search the web first (billed). /think on, /think off: reasoning."))
+        elif name in SWITCHES:
+            if state == ["on"]:
+                self._fields |= SWITCHES[name]
+            elif state == ["off"]:
+                self._fields = {key: value for key, value in self._fields.items() if key not in SWITCHES[name]}
+            is_on = SWITCHES[name].keys() <= self._fields.keys()
+            note(f"{name} {'on' if is_on else 'off'}")
+        return name == "/help" or name in SWITCHES
+
+    def ask(self, question: str, screen: Screen | None) -> ChatCompletion:
+        """One answer, shown as it comes. What had come is kept when it fails or is interrupted."""
+        said: list[str] = []
         try:
-            question = input("> ")
-        except EOFError:
-            print()
-            return
-        if not question.strip():
-            continue
-        messages.append({"role": "user", "content": question})
-        try:
-            answer = _show(client, messages, fields)
-        except GeekAIError as error:
-            messages.pop()
-            complain(error)
-        else:
-            messages.append({"role": "assistant", "content": answer.message.content or ""})
+            messages = [*self._kept.messages, {"role": "user", "content": question}]
+            with self._client.stream(messages=messages, **self._fields) as stream:
+                _show(stream, screen, said)
+        except BaseException:
+            if said:
+                self._kept.add(question, "".join(said))
+            raise
+        answer = stream.answer
+        found = _sources(answer)
+        self._kept.add(question, answer.message.content or "", found)
+        if screen:
+            for source in found:
+                blank = "\n" if source.number == 1 else ""
+                where = readable(source.url) if source.url else None
+                screen.write(blank)
+                screen.line(f"[{source.number}] {' '.join(filter(None, (source.title, where)))}")
+            note(spent(answer))
+        return answer
 
 
-def _show(client: Client, messages: Messages, fields: Mapping[str, Any]) -> ChatCompletion:
-    """Stream one answer, then its numbered sources; tokens go to stderr.
-
-    Reasoning is dimmed on a terminal and left out elsewhere.
-    """
-    screen, thinking = Screen(), False
+def _show(stream: Stream, screen: Screen | None, said: list[str]) -> None:
+    """An answer as it comes: reasoning on a terminal only, dimmed; the text goes to `said` as well."""
+    thinking = False
     try:
-        with client.stream(messages=messages, **fields) as stream:
-            for delta in stream:
-                if delta.reasoning_content and screen.is_terminal:
-                    screen.write(delta.reasoning_content, "dim")
-                    thinking = True
-                if delta.content:
+        for delta in stream:
+            if screen and screen.is_terminal and delta.reasoning_content:
+                if not thinking and not screen.styled:
+                    screen.write("thinking: ")
+                screen.write(delta.reasoning_content, "dim")
+                thinking = True
+            if delta.content:
+                said.append(delta.content)
+                if screen:
                     screen.write(("\n\n" if thinking else "") + delta.content)
-                    thinking = False
+                thinking = False
     finally:
-        screen.end_line()
-    answer = stream.answer
-    for source in sources(answer.citations, answer.search_results):
-        blank = "\n" if source.number == 1 else ""
-        screen.write(f"{blank}[{source.number}] {' '.join(filter(None, (source.title, source.url)))}\n")
-    print(spent(answer), file=sys.stderr)
-    return answer
+        if screen:
+            screen.end_line()
+
+
+def _sources(answer: ChatCompletion) -> list[Source]:
+    return sources(answer.citations, answer.search_results)
+
+
+def readable(url: str) -> str:
+    """A URL with its letters of any script decoded; what a URL must not hold stays encoded.
+
+    >>> readable("https://a.example/%E5%85%89%20%2F%1b%E2%80%AE")
+    'https://a.example/光%20%2F%1b%E2%80%AE'
+    """
+
+    def letters(found: re.Match[str]) -> str:
+        text = unquote(found[0], errors="replace")
+        return text if text.isprintable() and "\ufffd" not in text else found[0]
+
+    return re.sub(r"(?:%[89a-fA-F][0-9a-fA-F])+", letters, url)
 
 
 def spent(answer: ChatCompletion) -> str:
     """Tokens and billed searches of an answer, and why it ended where that is not its own end."""
-    usage = answer.usage.model_dump(exclude_none=True) if answer.usage else {}
+    usage: Mapping[str, Any] = answer.usage.model_dump(exclude_none=True) if answer.usage else {}
     names = {"prompt_tokens": "", "completion_tokens": "", "billed_units": " (searches, not money)"}
-    counts = [f"{name} {usage[name]}{note}" for name, note in names.items() if name in usage]
+    counts = [f"{name} {usage[name]}{about}" for name, about in names.items() if name in usage]
     reason = answer.choices[0].finish_reason if answer.choices else None
     if reason not in ("stop", None):
         counts.append(f"ended by {reason}")

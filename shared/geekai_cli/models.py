@@ -5,27 +5,28 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from geekai_cli._screen import Screen, print_json
-from geekai_core import Client
+from geekai_cli._screen import Screen, note, print_json
+from geekai_cli._setup import open_client
+from geekai_core.harmless import harmless
 from geekai_core.models import listed_facts
 from geekai_core.wire import ModelInfo
 
 HEAD = ("model", "owner", "context", "capabilities", "price")
 
 
-def run(text: str, capabilities: Sequence[str], min_context: int, as_json: bool) -> None:
+def run(text: str, capabilities: Sequence[str], min_context: int, base_url: str | None, as_json: bool) -> None:
     """Print the models that fit: a table on a terminal, tab-separated lines elsewhere."""
-    with Client() as client:
+    with open_client(base_url) as client:
         listed = client.models()
     found = [model for model in listed if fits(model, text, capabilities, min_context)]
     if as_json:
         print_json([model.model_dump(exclude_unset=True) for model in found])
         return
     _print([row(model) for model in found])
-    note = f"{len(found)} of {len(listed)} models; prices are shown as listed, their unit is not documented"
+    summary = f"{len(found)} of {len(listed)} models; prices are shown as listed, their unit is not documented"
     if not found:
-        note += f"; capabilities listed: {', '.join(sorted({w for m in listed for w in _words(m)})) or 'none'}"
-    print(note, file=sys.stderr)
+        summary += f"; capabilities listed: {', '.join(sorted({w for m in listed for w in _words(m)})) or 'none'}"
+    note(summary)
 
 
 def fits(model: ModelInfo, text: str, capabilities: Sequence[str], min_context: int) -> bool:
@@ -42,7 +43,8 @@ def row(model: ModelInfo) -> tuple[str, ...]:
     """A model's line, column by column; the price verbatim."""
     price = ", ".join(f"{name} {value}" for name, value in (model.pricing or {}).items())
     context = listed_facts(model).get("context_window", "")
-    return model.id, model.owned_by or "", f"{context}", ", ".join(sorted(_words(model))), price
+    cells = (model.id, model.owned_by or "", f"{context}", ", ".join(sorted(_words(model))), price)
+    return tuple(harmless(cell, one_line=True) for cell in cells)
 
 
 def _words(model: ModelInfo) -> set[str]:
@@ -58,8 +60,9 @@ def _print(rows: list[tuple[str, ...]]) -> None:
     screen = Screen()
     if not screen.is_terminal:
         for cells in rows:
-            print("\t".join(cells))
+            screen.write("\t".join(cells) + "\n")
         return
+    from rich.measure import Measurement
     from rich.table import Table
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -67,4 +70,11 @@ def _print(rows: list[tuple[str, ...]]) -> None:
         table.add_column(title, overflow="fold", justify="right" if title == "context" else "left")
     for cells in rows:
         table.add_row(*cells)
-    screen.console.print(table)
+    unbounded = screen.console.options.update(max_width=sys.maxsize)
+    if Measurement.get(screen.console, unbounded, table).minimum <= screen.console.width:
+        screen.console.print(table)
+        return
+    for cells in rows:  # too narrow for a table of whole words
+        screen.line(cells[0])
+        screen.write("  ")
+        screen.line(" · ".join(filter(None, cells[1:])), indent=2)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from geekai_testing.scripted import ScriptedServer
@@ -40,16 +42,24 @@ def geekai(*words: str | bytes, server: ScriptedServer | None = None, stdin: byt
     return Done(done.stdout, done.stderr, done.returncode)
 
 
+def folded(text: str) -> str:
+    """`text` with every run of white space as one space: wherever the lines break."""
+    return " ".join(text.split())
+
+
 def on_terminal(
     *words: str,
     server: ScriptedServer,
     typed: str = "",
     until: Callable[[str], bool] = lambda screen: False,
+    steps: Iterable[tuple[str, str]] = (),
+    columns: int = 200,
     **env: str,
 ) -> tuple[str, int]:
-    """The command on a terminal of 200 columns: all that it showed, and how it ended.
+    """The command on a terminal: all that it showed, and how it ended.
 
-    `typed` is typed once `until` holds of the screen, else at once.
+    `typed` is typed once `until` holds of the screen. `steps`: what the screen must show beyond the last step's end, and
+    what is typed then.
     """
     import fcntl
     import pty
@@ -57,25 +67,43 @@ def on_terminal(
     import termios
 
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
-    given = environment(server, TERM="xterm-256color", **env)
-    with subprocess.Popen([*COMMAND, *words], stdin=theirs, stdout=theirs, stderr=theirs, env=given) as process:
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    given = environment(server, **{"TERM": "xterm-256color", **env})
+    waiting = deque([(until, typed)] if typed else [(partial(_shows, words), key) for words, key in steps])
+    with subprocess.Popen(
+        [*COMMAND, *words],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=given,
+        preexec_fn=partial(_own_terminal, theirs),
+    ) as process:
         os.close(theirs)
-        screen = b""
-        waiting = bool(typed)
+        screen, seen = b"", 0
         try:
-            while True:
-                if waiting and until(screen.decode("utf-8", "ignore")):
-                    os.write(ours, typed.encode())
-                    waiting = False
-                data = os.read(ours, 4096)
-                if not data:
-                    break
+            while data := os.read(ours, 4096):
                 screen += data
+                if waiting and waiting[0][0](screen[seen:].decode("utf-8", "ignore")):
+                    os.write(ours, waiting.popleft()[1].encode())
+                    seen = len(screen)
         except OSError:  # Linux's way to say that nobody holds the other end any more
             pass
         finally:
             os.close(ours)
     assert b"Traceback" not in screen
     assert KEY.encode() not in screen
+    assert not waiting, screen
     return screen.decode("utf-8").replace("\r\n", "\n"), process.returncode
+
+
+def _shows(words: str, screen: str) -> bool:
+    return words in screen
+
+
+def _own_terminal(fd: int) -> None:
+    """Make the terminal that of the process, so that Ctrl-C typed there reaches it."""
+    import fcntl
+    import termios
+
+    os.setsid()
+    fcntl.ioctl(fd, termios.TIOCSCTTY, 0)

@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from geekai_testing.replies import Cut, Pause, Reply, delta, error, sse, usage
+from geekai_testing.replies import Cut, Pause, Reply, delta, error, json_reply, sse, usage
 from geekai_testing.scripted import ScriptedServer
-from tests.cli.command import COMMAND, environment, geekai, on_terminal
+from tests.cli.command import COMMAND, environment, folded, geekai, on_terminal
 
 terminal = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
 ASK = {"stream": True, "stream_options": {"include_usage": True}}
@@ -75,6 +76,34 @@ def test_the_question_is_read_from_a_pipe(mark: bytes) -> None:
         done = geekai("chat", "--model", "m", server=server, stdin=mark + "你好\n".encode())
     assert done.code == 0
     assert server.requests[0].json["messages"] == [{"role": "user", "content": "你好\n"}]
+
+
+def test_a_question_and_what_is_piped_in_are_both_sent() -> None:
+    with ScriptedServer() as server:
+        done = geekai("chat", "Summarise this", "-m", "m", server=server, stdin="风，\nsun\n".encode())
+        geekai("chat", "Summarise this", "-m", "m", server=server, stdin=b" \n")
+    assert done.code == 0
+    sent = [request.json["messages"] for request in server.requests]
+    assert sent == [
+        [{"role": "user", "content": content}] for content in ("Summarise this\n\n风，\nsun\n", "Summarise this")
+    ]
+
+
+def test_a_file_as_standard_input_is_sent_too_and_a_terminal_or_nothing_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "page.txt").write_bytes("风".encode("utf-16"))
+    with ScriptedServer() as server, (tmp_path / "page.txt").open("rb") as page:
+        for stdin in (page, subprocess.DEVNULL):
+            run = [*COMMAND, "chat", "Read", "-m", "m"]
+            subprocess.run(run, stdin=stdin, env=environment(server), timeout=60, check=True, capture_output=True)
+    assert [request.json["messages"][0]["content"] for request in server.requests] == ["Read\n\n风", "Read"]
+
+
+def test_a_file_that_is_no_text_is_refused_before_it_is_billed() -> None:
+    with ScriptedServer() as server:
+        done = geekai("chat", "Read", "-m", "m", server=server, stdin=b"%PDF-1.7\0\xff")
+    assert (done.out, done.code) == ("", 2)
+    assert "standard input is no text" in done.err
+    assert not server.requests
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1:strict", ""])
@@ -147,6 +176,100 @@ def test_without_a_key_it_says_where_one_comes_from() -> None:
     assert (done.out, done.code) == ("", 2)
     assert "set GEEKAI_API_KEY" in done.err
     assert done.err.count("\n") == 1
+
+
+def test_a_missing_key_and_model_are_told_together_with_what_to_type() -> None:
+    done = geekai("chat", "hi", GEEKAI_API_KEY="")
+    assert (done.out, done.code) == ("", 2)
+    assert done.err.count("\n") == 1
+    for words in (
+        "no GeekAI key: set GEEKAI_API_KEY, to a key of your account at https://geekai.co or https://geekai.dev",
+        "export GEEKAI_API_KEY=sk-...",
+        "no model: give --model NAME or set GEEKAI_MODEL",
+        "export GEEKAI_MODEL=NAME",
+    ):
+        assert words in folded(done.err)
+
+
+@terminal
+def test_on_a_terminal_what_to_type_stands_on_lines_of_its_own() -> None:
+    with ScriptedServer() as server:
+        env = {"GEEKAI_API_KEY": "", "GEEKAI_BASE_URL": "https://geekai.co/api/v1"}
+        screen, code = on_terminal("chat", "hi", server=server, columns=60, **env)
+    assert code == 2
+    assert {"export GEEKAI_API_KEY=sk-...", "export GEEKAI_MODEL=NAME"} <= {
+        line.strip() for line in screen.splitlines()
+    }
+
+
+def test_another_host_s_key_is_not_said_to_come_from_geekai() -> None:
+    done = geekai("chat", "hi", "-m", "m", "--base-url", "https://llm.example/v1", GEEKAI_API_KEY="")
+    assert (done.out, done.code) == ("", 2)
+    assert "no key for https://llm.example/v1: set GEEKAI_API_KEY" in folded(done.err)
+    assert "geekai.co" not in done.err
+
+
+def test_a_server_on_this_machine_needs_no_key() -> None:
+    with ScriptedServer() as server:
+        done = geekai("chat", "hi", "-m", "m", server=server, GEEKAI_API_KEY="")
+    assert done.code == 0
+    assert server.requests[0].headers["authorization"] == "Bearer none-needed"
+
+
+def test_urls_are_shown_with_their_letters_and_json_has_them_as_they_came() -> None:
+    urls = ["https://zh.wiki.example/%E5%85%89%E4%BC%8F?a=%20%2F", "https://b.example/%E2%80%AE%1b%FF"]
+    with ScriptedServer() as server:
+        server.play(*[sse(delta("a", finish_reason="stop", citations=urls))] * 2)
+        done = geekai("chat", "hi", "-m", "m", server=server)
+        as_json = geekai("chat", "hi", "-m", "m", "--json", server=server)
+    assert done.out.endswith("[1] https://zh.wiki.example/光伏?a=%20%2F\n[2] https://b.example/%E2%80%AE%1b%FF\n")
+    assert [one["url"] for one in json.loads(as_json.out)["citations"]] == urls
+
+
+HOSTILE = "\x1b]0;owned\x07\x9b2J\x00\x7f\u202e\r!"
+OBEYED = ["\x1b", "\x07", "\x9b", "\x00", "\x7f", "\u202e"]
+
+
+@terminal
+def test_no_text_of_a_server_reaches_a_terminal_as_control_characters() -> None:
+    found = [{"link": f"https://a.example/{HOSTILE}", "title": f"A\n[9] forged {HOSTILE}"}]
+    listed = {"data": [{"id": f"m{HOSTILE}", "owned_by": f"o\n{HOSTILE}", "capabilities": [HOSTILE]}], "total": 1}
+    with ScriptedServer() as server:
+        server.play(
+            sse(
+                delta(reasoning_content=HOSTILE),
+                delta(HOSTILE),
+                delta(finish_reason=f"odd {HOSTILE}", search_results=found),
+            )
+        )
+        server.play(error(400, HOSTILE), *[json_reply(listed)] * 3, error(404, HOSTILE), error(404, HOSTILE))
+        dumb = {"server": server, "TERM": "dumb"}
+        screens = [on_terminal("chat", "hi", "-m", "m", **dumb)[0] for _ in range(2)]
+        screens += [on_terminal("models", **dumb, columns=columns)[0] for columns in (200, 40)]
+        screens += [on_terminal("models", "--json", **dumb)[0]]
+        screens += [on_terminal("doctor", "-m", "m", **dumb)[0]]
+    for screen in screens:
+        assert not [character for character in OBEYED if character in screen], screen
+        assert "\r" not in screen
+        assert "owned" in screen, "it is shown"
+    assert "\n[9] forged" not in screens[0]
+
+
+def test_json_holds_an_answer_s_control_characters_as_escapes() -> None:
+    with ScriptedServer() as server:
+        server.play(sse(delta(HOSTILE, finish_reason="stop")))
+        done = geekai("chat", "hi", "-m", "m", "--json", server=server)
+    assert json.loads(done.out)["answer"] == HOSTILE
+    assert not [character for character in OBEYED if character in done.out]
+
+
+def test_a_warning_is_one_line_of_harmless_text() -> None:
+    code = f"import warnings\nwarnings.warn({HOSTILE!r} + 'a\\nb')"
+    program = f"from geekai_cli.__main__ import main\nimport geekai_cli.app as app\napp.app = lambda **_: exec({code!r})\nmain([])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, check=True, timeout=60
+    )
+    assert done.stderr.decode() == "geekai: ␛]0;owned␇\\u009b2J␀\\u007f\\u202e !a b\n"
 
 
 def test_a_failed_request_is_one_line_in_the_server_s_words_and_never_shows_the_key() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from babel.messages import mofile, pofile
 
+import geekai_cli
 from geekai_core import __version__
-from tests.cli.command import environment, geekai
+from tests.cli.command import environment, folded, geekai
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
@@ -46,3 +50,55 @@ def test_serve_hands_its_options_to_the_local_endpoint(tmp_path: Path) -> None:
     helped = geekai("serve", "--help")
     assert "--install-weights" in helped.out
     assert helped.code == 0
+
+
+def test_the_short_options_that_everyone_tries_work() -> None:
+    assert geekai("-h").out == geekai("--help").out
+    assert geekai("chat", "-h").out == geekai("chat", "--help").out
+
+
+@pytest.mark.parametrize("command", ["chat", "models", "doctor"])
+def test_every_command_that_asks_takes_a_base_url(command: str) -> None:
+    assert "--base-url URL" in folded(geekai(command, "--help").out)
+
+
+SOURCES = sorted(Path(geekai_cli.__file__).parent.glob("*.py"))
+CATALOGUE = SOURCES[0].parent / "locale/zh/LC_MESSAGES/geekai.po"
+
+
+@pytest.mark.parametrize("lang", ["zh_CN.UTF-8", "zh_TW", "zh_HK.GB18030", "zh"])
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_help_speaks_chinese_where_the_locale_does(lang: str, columns: str) -> None:
+    page = geekai("chat", "--help", LANG=lang, COLUMNS=columns).out
+    assert page.startswith("用法: geekai chat ")
+    for words in ("提一个问题，或连续对话。", "选项:", "--search 先联网搜索（收费）。", "-h, --help 显示本帮助。"):
+        assert words in folded(page)
+    assert geekai("--help", LANG=lang).out.startswith("用法: geekai ")
+
+
+@pytest.mark.parametrize("lang", ["", "C", "en_US.UTF-8", "de_DE.UTF-8"])
+def test_help_speaks_english_anywhere_else(lang: str) -> None:
+    assert geekai("chat", "--help", LANG=lang).out.startswith("Usage: geekai chat ")
+
+
+def test_the_catalogue_holds_every_word_of_the_help_and_is_compiled() -> None:
+    with CATALOGUE.open("rb") as source, CATALOGUE.with_suffix(".mo").open("rb") as file:
+        catalogue = {message.id: message.string for message in pofile.read_po(source) if message.id}
+        compiled = {message.id: message.string for message in mofile.read_mo(file) if message.id}
+    assert compiled == catalogue, "run: pybabel compile -i geekai.po -o geekai.mo"
+    assert all(catalogue.values())
+    marked = set(re.findall(r"""\b_\(["']([^"']+)["']\)""", "".join(p.read_text("utf-8") for p in SOURCES)))
+    assert len(marked) > 15
+    functions = [
+        n for n in ast.parse((SOURCES[0].parent / "app.py").read_text("utf-8")).body if isinstance(n, ast.FunctionDef)
+    ]
+    described = {ast.get_docstring(function) for function in functions if function.decorator_list} - {None}
+    of_the_library = {"Options", "Arguments", "Commands", "required", "default: {default}"}
+    assert catalogue.keys() == marked | described | of_the_library
+
+
+def test_nothing_is_written_but_through_the_one_file_that_makes_it_harmless() -> None:
+    for path in SOURCES:
+        writes = re.findall(r"\bprint\(|std(?:out|err)\.write|console\.(?:out|print)|echo\(", path.read_text("utf-8"))
+        allowed = {"_screen.py": 9, "__main__.py": 1, "app.py": 1, "chat.py": 1, "models.py": 1}
+        assert len(writes) <= allowed.get(path.name, 0), path

@@ -6,6 +6,8 @@ import json
 import platform
 from typing import Any
 
+import pytest
+
 from geekai_core import __version__
 from geekai_testing.replies import completion, error, json_reply, usage
 from geekai_testing.scripted import ScriptedServer
@@ -61,14 +63,97 @@ def test_a_model_that_is_not_listed_is_told_with_the_nearest_and_the_server_s_ow
     assert "模型不存在" in found["chat"]["detail"]
 
 
-def test_without_a_key_nothing_is_sent() -> None:
-    with ScriptedServer() as server:
-        found, code = examined(server=server, GEEKAI_API_KEY="")
+@pytest.mark.parametrize("base_url", ["", "https://geekai.dev/api/v1"])
+def test_without_a_key_nothing_is_sent(base_url: str) -> None:
+    found, code = examined(GEEKAI_API_KEY="", GEEKAI_BASE_URL=base_url)
     assert code == 1
     assert found["key"]["status"] == "PROBLEM"
     assert "set GEEKAI_API_KEY" in found["key"]["detail"]
+    assert found["key"]["advice"] == "geekai.co and geekai.dev have keys of their own"
     assert found["requests"]["detail"] == "none made: key and host come first"
-    assert not server.requests
+
+
+def test_a_server_on_this_machine_needs_no_key() -> None:
+    with ScriptedServer() as server:
+        server.play(MODELS)
+        found, code = examined(server=server, GEEKAI_API_KEY="")
+    assert code == 0
+    assert found["key"]["detail"] == "GEEKAI_API_KEY is not set; a server on this machine needs none"
+    assert len(server.requests) == 1
+
+
+def test_of_another_host_nothing_is_said_of_geekai_s_keys_and_paths() -> None:
+    found, code = examined(GEEKAI_API_KEY="", GEEKAI_BASE_URL="https://llm.example/v1")
+    assert code == 1
+    assert (found["key"]["advice"], found["host"]["advice"]) == ("", "")
+    found, _ = examined(GEEKAI_API_KEY="", GEEKAI_BASE_URL="https://llm.example")
+    assert found["host"]["advice"] == "most base URLs end in /v1, that of geekai-local in /api/v1"
+
+
+def test_a_missing_list_of_models_is_a_note_where_the_chat_works() -> None:
+    with ScriptedServer() as server:
+        server.play(error(404, "no such path"), json_reply(completion("OK")))
+        found, code = examined("-m", "m", server=server)
+        assert code == 0
+        assert (found["models"]["status"], found["chat"]["status"]) == ("note", "ok")
+        assert "no such path" in found["models"]["detail"]
+        server.play(error(404, "no such path"), error(404, "no such model"))
+        found, code = examined("-m", "m", server=server)
+        assert code == 1
+        assert (found["models"]["status"], found["chat"]["status"]) == ("PROBLEM", "PROBLEM")
+
+
+@pytest.mark.parametrize(
+    "host", ["https://api.geekai.pro/v1", "https://geekai.pro", "http://a.b.GeekAI.pro:8443/api/v1"]
+)
+def test_the_vendor_of_like_name_is_told_apart_and_gets_no_key(host: str) -> None:
+    found, code = examined(GEEKAI_BASE_URL=host)
+    assert code == 1
+    assert found["host"]["status"] == "PROBLEM"
+    assert "geekai.pro is another vendor of like name" in found["host"]["advice"]
+    assert found["requests"]["detail"] == "none made: key and host come first"
+
+
+@pytest.mark.parametrize("host", ["https://www.geekai.co", "https://docs.geekai.co/api/v1", "http://geekai.co/api/v1"])
+def test_a_host_beside_geekai_s_own_is_told_the_right_one(host: str) -> None:
+    found, code = examined(GEEKAI_BASE_URL=host)
+    assert code == 1
+    assert found["host"]["advice"] == "set GEEKAI_BASE_URL to https://geekai.co/api/v1"
+
+
+def test_a_host_given_as_an_option_is_the_one_that_is_examined() -> None:
+    with ScriptedServer() as server:
+        server.play(MODELS)
+        found, code = examined("--base-url", server.base_url, GEEKAI_BASE_URL="https://geekai.pro")
+    assert code == 0
+    assert found["host"]["detail"].startswith(server.base_url)
+
+
+SECRETS = {
+    "a key as the base URL": {"GEEKAI_BASE_URL": "sk-other-9b1e44"},
+    "a key behind the scheme": {"GEEKAI_BASE_URL": "https://sk-other-9b1e44"},
+    "a user of the base URL": {"GEEKAI_BASE_URL": "https://ada:hunter2@geekai.co/api/v1"},
+    "a user without a scheme": {"GEEKAI_BASE_URL": "ada:hunter2@geekai.co/api/v1"},
+    "a query of the base URL": {"GEEKAI_BASE_URL": "https://geekai.co/api/v1?key=hunter2"},
+    "a line break in the key": {"GEEKAI_API_KEY": "sk-other-9b1e44\nsk-hunter2"},
+    "a proxy": {"GEEKAI_PROXY": "http://ada:hunter2@127.0.0.1:1"},
+    "a proxy without a scheme": {"GEEKAI_PROXY": "ada:hunter2@127.0.0.1:1"},
+    "a proxy of an odd scheme": {"GEEKAI_PROXY": "gopher://ada:hunter2@127.0.0.1:1"},
+    "a proxy with odd characters": {"GEEKAI_PROXY": "http://ada:p@/hunter2 x@127.0.0.1:1"},
+    "a proxy of the environment": {"https_proxy": "ada:hunter2@127.0.0.1:1", "http_proxy": "ada:hunter2@127.0.0.1:1"},
+}
+
+
+@pytest.mark.parametrize("env", SECRETS.values(), ids=SECRETS)
+@pytest.mark.parametrize("words", [("doctor", "--json"), ("chat", "hi", "-m", "m")], ids=" ".join)
+def test_no_command_shows_a_secret_of_its_settings(env: dict[str, str], words: tuple[str, ...]) -> None:
+    with ScriptedServer() as server:
+        closed = server.base_url
+    done = geekai(*words, **{"GEEKAI_BASE_URL": closed, **env})
+    assert done.code in (1, 2)
+    assert "hunter2" not in done.out + done.err
+    assert "9b1e44" not in done.out + done.err
+    assert "***" in done.out or "line break" in done.out + done.err or words[0] == "chat"
 
 
 def test_a_refused_key_is_told_in_the_server_s_words_and_never_shown() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from geekai_testing.replies import error, json_reply
 from geekai_testing.scripted import ScriptedServer
-from tests.cli.command import Done, geekai, on_terminal
+from tests.cli.command import Done, folded, geekai, on_terminal
 
 LISTED: list[dict[str, Any]] = [
     {
@@ -99,3 +99,30 @@ def test_without_a_key_it_says_first_what_a_terminal_can_do() -> None:
     done = geekai("models", GEEKAI_API_KEY="")
     assert (done.out, done.code) == ("", 2)
     assert done.err.startswith("geekai: no GeekAI key: set GEEKAI_API_KEY")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX's")
+def test_a_narrow_terminal_gets_whole_words_and_whole_ids() -> None:
+    models = [{**LISTED[0], "id": "deepseek/deepseek-r1:full-0528"}, LISTED[1]]
+    with ScriptedServer() as server:
+        server.play(json_reply({"data": models, "total": 2}), path="/models")
+        screen, _ = on_terminal("models", server=server, columns=40, NO_COLOR="1")
+    assert folded(screen).startswith(
+        "deepseek/deepseek-r1:full-0528 zhipu · 128000 · tools, vision · input 0.5, output 1.20"
+        " ernie-x baidu · vision, 时间旅行 · input 3 2 of 2 models; prices are shown as listed"
+    )
+    assert max(map(len, screen.splitlines())) <= 40
+
+
+def test_a_cell_with_line_breaks_and_tabs_stays_one_cell() -> None:
+    with ScriptedServer() as server:
+        server.play(json_reply({"data": [{"id": "a\tb\nforged", "owned_by": "x\x1b[2J"}], "total": 1}), path="/models")
+        done = geekai("models", server=server)
+    assert done.out == "a b forged\tx␛[2J\t\t\t\n"
+
+
+def test_the_host_may_be_given_as_an_option() -> None:
+    with ScriptedServer() as server:
+        server.play(json_reply({"data": LISTED, "total": 3}), path="/models")
+        done = geekai("models", "--base-url", server.base_url, GEEKAI_BASE_URL="http://127.0.0.1:1/v1")
+    assert done.code == 0
