@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from geekai_core import MAINLAND, OVERSEAS, Client, ConfigurationError
-from geekai_core.config import checked_url
+from geekai_core import MAINLAND, Client, ConfigurationError
+from geekai_core.config import HOSTS, checked_url, is_here
 
-HOSTS = {urlsplit(url).hostname for url in (MAINLAND, OVERSEAS)}
 _EXPORT = ':\n    $env:{} = "{}"' if sys.platform == "win32" else ":\n    export {}={}"
 NO_KEY = "no GeekAI key: set GEEKAI_API_KEY, to a key of your account at https://geekai.co or https://geekai.dev"
 NO_MODEL = "no model: give --model NAME or set GEEKAI_MODEL ('geekai models' lists them)"
@@ -22,15 +20,6 @@ NO_NEED = "none-needed"
 def host_of(base_url: str | None) -> str:
     """The base URL given, else `GEEKAI_BASE_URL`, else GeekAI's mainland host. Raises `ConfigurationError`."""
     return checked_url(base_url or os.environ.get("GEEKAI_BASE_URL") or MAINLAND)
-
-
-def is_here(url: str) -> bool:
-    """Whether a URL is of this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def key_for(url: str) -> str | None:

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from geekai_cli._screen import Screen, print_json
-from geekai_cli._setup import HOSTS, NO_NEED, host_of, key_for, open_client
+from geekai_cli._setup import NO_NEED, host_of, key_for, open_client
 from geekai_core import MAINLAND, OVERSEAS, ConfigurationError, GeekAIError, __version__
-from geekai_core.config import checked_key
+from geekai_core.config import HOSTS, checked_key
 from geekai_core.errors import APIConnectionError, APITimeoutError
 from geekai_core.harmless import shown_address
 from geekai_core.request.hints import nearest

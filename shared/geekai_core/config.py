@@ -25,6 +25,8 @@ MAINLAND = "https://geekai.co/api/v1"
 OVERSEAS = "https://geekai.dev/api/v1"
 """GeekAI's host overseas (documented)."""
 
+HOSTS = frozenset(urlsplit(url).hostname for url in (MAINLAND, OVERSEAS))
+
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 300.0
 
@@ -116,6 +118,8 @@ def checked_key(key: str | None) -> str:
     if "\n" in key or "\r" in key:
         raise ConfigurationError("the GeekAI key holds a line break: give the key alone, without the end of its line")
     key = key.strip()
+    if re.fullmatch(r"(sk-)?(\.{2,}|…|\*{2,})|sk-[xX]{3,}|<.*>", key):
+        raise ConfigurationError("the GeekAI key is a placeholder: put your own key in its place")
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigurationError("the GeekAI key holds characters that no key has (white space within, or not ASCII)")
     return key
@@ -137,6 +141,21 @@ def checked_url(url: str) -> str:
     if parts.query or parts.fragment or parts.username or parts.password:
         raise ConfigurationError("the base URL must have no user, query or fragment: use default_query for a query")
     return trimmed.removesuffix("/chat/completions")
+
+
+def is_here(url: str) -> bool:
+    """Whether a URL is of this machine.
+
+    >>> is_here("http://127.0.0.1:8421/api/v1"), is_here("http://[::1]/v1"), is_here("https://geekai.co/api/v1")
+    (True, True, False)
+    """
+    host = urlsplit(url).hostname or ""
+    return bool(re.fullmatch(r"localhost|.*\.localhost|127(\.\d+){3}|::1", host))
+
+
+def is_geekai(url: str) -> bool:
+    """Whether a URL is of GeekAI, or of its local endpoint: another vendor's host gets no advice about GeekAI's."""
+    return urlsplit(url).hostname in HOSTS or (is_here(url) and "/api/v1" in url)
 
 
 def check_headers(headers: Mapping[str, str]) -> None:

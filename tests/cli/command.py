@@ -14,6 +14,10 @@ from geekai_testing.scripted import ScriptedServer
 
 ROOT = Path(__file__).parent.parent.parent
 KEY = "sk-test-5f2c9a71e0"
+OWN_TERMINAL = (
+    "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Makes a terminal that of the process, so that Ctrl-C typed there reaches it."""
 COMMAND = [sys.executable, "-m", "geekai_cli"]
 
 
@@ -71,12 +75,12 @@ def on_terminal(
     given = environment(server, **{"TERM": "xterm-256color", **env})
     waiting = deque([(until, typed)] if typed else [(partial(_shows, words), key) for words, key in steps])
     with subprocess.Popen(
-        [*COMMAND, *words],
+        [sys.executable, "-ISc", OWN_TERMINAL, *COMMAND, *words],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         env=given,
-        preexec_fn=partial(_own_terminal, theirs),
+        start_new_session=True,
     ) as process:
         os.close(theirs)
         screen, seen = b"", 0
@@ -98,12 +102,3 @@ def on_terminal(
 
 def _shows(words: str, screen: str) -> bool:
     return words in screen
-
-
-def _own_terminal(fd: int) -> None:
-    """Make the terminal that of the process, so that Ctrl-C typed there reaches it."""
-    import fcntl
-    import termios
-
-    os.setsid()
-    fcntl.ioctl(fd, termios.TIOCSCTTY, 0)

@@ -14,7 +14,9 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
+from geekai_core.config import is_geekai, is_here
 from geekai_core.errors import APIStatusError, APITimeoutError, RequestError
 from geekai_core.request.hints import nearest
 from geekai_core.response.answers import Context
@@ -118,8 +120,11 @@ def _hint(context: Context, call: Call) -> str | None:
     target = context.headers.get("location")
     if 300 <= context.status < 400 and target:
         return f"a redirect to {target}, not followed so that the key stays here: check the base URL"
-    if context.status == 404 and "/api/v1/" not in call.url:
+    ours, path = is_geekai(call.url), urlsplit(call.url).path
+    if context.status == 404 and "/api/v1/" not in path and (ours or (is_here(call.url) and "/v1/" not in path)):
         return "the base URL lacks /api/v1 at its end"
+    if context.status == 401 and not ours:
+        return "check api_key or GEEKAI_API_KEY: the key must be one of this host"
     if context.status not in (400, 404) or call.model is None:
         return None
     if call.known_models and call.model not in call.known_models:

@@ -10,7 +10,9 @@ import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from geekai_core.config import is_here
 from geekai_core.errors import APIConnectionError, APITimeoutError, InvalidResponseError, RequestError
+from geekai_core.harmless import shown_address
 
 _TIMEOUTS = {
     "ConnectTimeout": "connect",
@@ -21,7 +23,11 @@ _TIMEOUTS = {
 }
 _PASSING = {"NetworkError", "RemoteProtocolError", "TimeoutException", "ClientError", "OSError"}
 """The transports' base classes of what may be gone the next time."""
+_PLAIN_HTTP = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
+"""OpenSSL's reasons when what answers is no TLS: the text of HTTP, read as a record's head."""
 _UNREACHED = " [check base_url or GEEKAI_BASE_URL, the network and the proxy]"
+_NOTHING_THERE = " [nothing listens there: is geekai-local running?]"
+_NO_TLS = " [the port seems to speak plain HTTP: use http:// in the base URL]"
 _UNANSWERED = " [raise timeout=…; it may have been billed, so it is not sent again]"
 
 
@@ -34,10 +40,11 @@ def map_transport_error(
     """
     chain = _chain(exc)
     names = [type(link).__name__ for link in chain]
-    where = urlsplit(url).netloc
-    words = str(exc) or names[0]
+    where = urlsplit(shown_address(url)).netloc
+    words = str(exc).replace(urlsplit(url).netloc, where) or names[0]
     if any(isinstance(link, ssl.SSLError) and not isinstance(link, ssl.SSLEOFError) for link in chain):
-        return APIConnectionError(f"TLS with {where} failed: {words}")
+        plain = any(getattr(link, "reason", None) in _PLAIN_HTTP for link in chain)
+        return APIConnectionError(f"TLS with {where} failed: {words}{_NO_TLS if plain else ''}")
     if names[0] == "DecodingError":
         return InvalidResponseError(f"{where} compressed its answer wrongly: {words}")
     if limit := _limit(names):
@@ -49,7 +56,9 @@ def map_transport_error(
         return APITimeoutError(message, limit=limit, seconds=seconds, retryable=limit in ("connect", "pool"))
     verb = "broke off its answer" if in_body else "could not be reached"
     retryable = not in_body and any(base.__name__ in _PASSING for base in type(exc).__mro__)
-    return APIConnectionError(f"{where} {verb}: {words}{'' if in_body else _UNREACHED}", retryable=retryable)
+    refused = any(isinstance(link, ConnectionRefusedError) for link in chain)
+    advice = _NOTHING_THERE if refused and is_here(url) else _UNREACHED
+    return APIConnectionError(f"{where} {verb}: {words}{'' if in_body else advice}", retryable=retryable)
 
 
 def _limit(names: list[str]) -> str | None:
