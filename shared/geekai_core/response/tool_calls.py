@@ -58,6 +58,11 @@ class _Call:
         self.extras = Extras()
         self.function_extras = Extras()
 
+    @property
+    def name_closed(self) -> bool:
+        """Whether the name is whole. Some servers send it in pieces, beside empty arguments, of calls with an id."""
+        return bool(self.arguments) or (self.closed and not self.id)
+
     def wire(self) -> dict[str, Any]:
         function = {**self.function_extras.wire(), "name": self.name, "arguments": self.arguments.text}
         return {**self.extras.wire(), "id": self.id, "type": self.type, "function": function}
@@ -126,7 +131,7 @@ class ToolCalls:
         call.extras.add_all(piece, _KNOWN)
         call.function_extras.add_all(function, ("name", "arguments"))
         new_id = "" if call.id and (call.closed or arguments) and not name else self._new_id(call, index, call_id)
-        new_name = "" if call.name and call.closed else _new_part(call.name, name)
+        new_name = "" if call.name and call.name_closed else _new_part(call.name, name)
         call.name += new_name
         call.closed = call.closed or function.get("arguments") is not None
         told = self._told(call, new_id, new_name, arguments)
@@ -152,7 +157,7 @@ class ToolCalls:
         if name and _opens(call, index, call_id, name, arguments):
             return None
         guessed = bool(arguments) and (key is None or key in self._shared) and not self._unfinished <= {call}
-        strange = bool(name and call.closed) and name not in (call.name, "null", "None")
+        strange = bool(name and call.name_closed) and name not in (call.name, "null", "None")
         self._mixed = self._mixed or guessed or strange
         return call
 
@@ -199,10 +204,12 @@ def _opens(call: _Call, index: Any, call_id: str, name: str, arguments: str) -> 
         return True
     if same_id or not call.name:
         return same_id and name != call.name
-    grows = not call.closed and name.startswith(call.name)
+    grows = not call.name_closed and name.startswith(call.name)
     if call_id and call.id:
         return not (grows and call_id.startswith(call.id))
-    return not call.arguments and name != call.name and (call.closed or (not grows and arguments.lstrip()[:1] == "{"))
+    return (
+        not call.arguments and name != call.name and (call.name_closed or (not grows and arguments.lstrip()[:1] == "{"))
+    )
 
 
 def _new_part(known: str, given: str) -> str:
