@@ -332,6 +332,7 @@ NOT_YET = {
     "detail as an object with an error": "lc li",
     "detail as a list": "lc li",
     "detail as a list of two": "lc li",
+    "detail as a list of texts": "lc li",
     "an error whose code '400' is its status": "lc li",
     "an error whose message is an object": "lc li",
     "events for a whole request": "lc li",

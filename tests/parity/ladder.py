@@ -309,6 +309,7 @@ NOT_YET = {
     "prose by every way: the first error": "lc li",
     "a refusal by the model is no prose": "li",
     "a list that came as a JSON string": "lc li",
+    "an object that came as a JSON string": "lc li",
     "JSON encoded twice": "alike",
     "content that is an object already": "lc li",
     "content that is an object, beside reasoning": "lc li",
