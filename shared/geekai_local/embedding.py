@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
+import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from geekai_local.errors import AnswerError
+from geekai_local.passages import CHINESE
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,9 +24,30 @@ CONTEXT = 512
 _AT_ONCE = 4
 """Texts per look at whether anybody still waits: a second or two where they are long; fewer would cost time."""
 
+_USUAL = (
+    (
+        *("The committee met on Tuesday to discuss the budget.", "Water boils at one hundred degrees."),
+        *("She opened the window and looked at the street.", "The engine needs oil and a new filter."),
+        *("Our team won the match in the last minute.", "Add the flour and stir until smooth."),
+        *("The contract may be ended by either party.", "Stars are very far away."),
+    ),
+    (
+        *("委员会星期二开会讨论预算。", "水在一百度沸腾。", "她打开窗户，看着街道。", "发动机需要机油和新的滤清器。"),
+        *("我们队在最后一分钟赢了比赛。", "加入面粉，搅拌均匀。", "任何一方都可以终止合同。", "星星离我们非常遥远。"),
+    ),
+)
+"""Sentences about anything, in English and in Chinese. This model finds all texts of a language alike, to a degree that
+depends on the question: how near a question is to these is taken off its nearness to a passage."""
+
+_vectors: dict[str, Any] = {}
+"""The vectors of passages, 1.5 kB each, for all searches of this process."""
+_MOST_VECTORS = 50_000
+_MOST_OF_A_QUESTION = 1000
+"""Characters: a longer one would take seconds, and says what it is about by then."""
+
 
 class Embedder:
-    """Texts become vectors of length 1, on a thread."""
+    """Texts become vectors of length 1. Raises `AnswerError` where the model is not installed."""
 
     def __init__(self) -> None:
         self._model: Any = None
@@ -31,10 +55,7 @@ class Embedder:
         self._turn = asyncio.Lock()  # so that callers wait here, which they can leave, and no threads for them
 
     async def embed(self, texts: Sequence[str], *, query: bool = False) -> tuple[NDArray[np.float32], int]:
-        """The vectors of `texts`, row by row, and the tokens that were read. `query`: e5's prefix, else a passage's.
-
-        Raises `AnswerError` where the model is not installed.
-        """
+        """The vectors of `texts`, row by row, and the tokens that were read. `query`: e5's prefix, else a passage's."""
         import numpy as np
 
         parts = [texts[at : at + _AT_ONCE] for at in range(0, len(texts), _AT_ONCE)]
@@ -43,6 +64,27 @@ class Embedder:
             async with self._turn:
                 done.append(await asyncio.to_thread(self._embed, part, query))
         return np.concatenate([vectors for vectors, _ in done]), sum(tokens for _, tokens in done)
+
+    def nearness(self, question: str, texts: Sequence[str], most: int) -> list[float | None]:
+        """How near each text is in meaning, from about 0, which is nothing, to 0.2; None where its vector is not known.
+
+        At most `most` vectors are made for it, of the first texts that have none.
+        """
+        import numpy as np
+
+        self.prepare([text for text in texts if text not in _vectors][:most])
+        asked = self._embed([question[:_MOST_OF_A_QUESTION]], True)[0][0]
+        usual = [float(np.mean([_vectors[text] @ asked for text in sentences])) for sentences in _USUAL]
+        return [
+            float(_vectors[text] @ asked) - usual[bool(re.search(f"[{CHINESE}]", text))] if text in _vectors else None
+            for text in texts
+        ]
+
+    def prepare(self, texts: Iterable[str]) -> None:
+        """Make the vectors of passages that have none, while there is room for more."""
+        for text in itertools.chain(*_USUAL, texts):
+            if text not in _vectors and len(_vectors) < _MOST_VECTORS:
+                _vectors[text] = self._embed([text], False)[0][0]
 
     def _embed(self, texts: Sequence[str], query: bool) -> tuple[NDArray[np.float32], int]:
         texts = [text.replace("\0", " ") for text in texts]  # the model is C: a text would end there

@@ -1,26 +1,40 @@
-"""What answers behind this endpoint: llama.cpp in a child process, or any other OpenAI-compatible server."""
+"""What answers behind this endpoint: llama.cpp in a child process, or any other OpenAI-compatible server.
+
+Both are asked through the core's own client, whose limits, redaction and reading of errors therefore hold here too.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from http import HTTPStatus
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from gettext import gettext as _
 from typing import Any
 
 import httpx
 
+from geekai_core import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    AsyncClient,
+    ConfigurationError,
+    GeekAIError,
+    RequestError,
+    configure,
+)
 from geekai_local._llama import CONTEXT
 from geekai_local.errors import AnswerError, StartError
 from geekai_local.weights import LocalModel, Upstream
 
-TIMEOUTS = httpx.Timeout(300, connect=10)
+TIMEOUT = 300.0
 """Seconds. GeekAI's own limit of an answer, here of each silence: a small machine reads a long prompt for minutes."""
+HEADERS = {"connection": "close", "accept-encoding": "identity"}
+"""llama.cpp promises keep-alive and closes after each stream, so no connection is kept."""
 
 
 class Engine:
@@ -31,72 +45,91 @@ class Engine:
         self.model = model
         self._child: subprocess.Popen[bytes] | None
         self._child, server = (None, model) if isinstance(model, Upstream) else _started(model)
-        self._key = server.key or ""
-        # llama.cpp promises keep-alive and closes after each stream, so no connection is kept.
-        headers = {"Connection": "close"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
-        self._http = httpx.AsyncClient(base_url=server.url, headers=headers, timeout=TIMEOUTS, trust_env=False)
+        self.client = _client(server)
 
-    async def stream(self, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """Generate, chunk by chunk, usage last. Closing the iterator ends the generation. Raises `AnswerError`."""
+    async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """Generate, chunk by chunk, then the usage of all. Closing the iterator ends the generation.
+
+        Raises `AnswerError`.
+        """
         body = {**body, "stream": True, "stream_options": {"include_usage": True}}
-        async with self._opened("POST", "/chat/completions", body) as response:
-            async for payload in _payloads(response.aiter_bytes()):
-                if not isinstance(payload, dict) or payload.get("error"):
-                    raise self.failure(500 if isinstance(payload, dict) else 502, payload)
-                yield payload
-
-    async def fetch(self, method: str, path: str, name: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """A whole answer of another path, whose `data` all have a field `name`. Raises `AnswerError`."""
-        async with self._opened(method, path, body) as response:
-            answer = _parsed(await response.aread())
-        listed = answer.get("data") if isinstance(answer, dict) else None
-        if not isinstance(listed, list) or not all(isinstance(each, dict) and name in each for each in listed):
-            raise self.failure(502, answer)
-        return dict(answer)
+        with self.errors():
+            async with self.client.stream(body) as stream:
+                last = None
+                async for delta in stream:
+                    if delta.raw is not last:  # a chunk of several choices makes a delta for each
+                        last = delta.raw
+                        yield last
+                yield {"usage": stream.answer.raw.get("usage")}
 
     @contextmanager
-    def minded(self) -> Iterator[None]:
-        """Where untrusted JSON is taken apart: a shape that nobody expects is an `AnswerError`."""
+    def errors(self) -> Iterator[None]:
+        """Within it, errors of the client become `AnswerError`s, and so does JSON of a shape that nobody expects."""
         try:
             yield
-        except (TypeError, AttributeError, ValueError) as error:
-            raise self.failure(502, f"the answer has an unknown shape ({error})") from error
+        except GeekAIError as error:
+            raise self._failure(error) from error
+        except (TypeError, AttributeError, ValueError, KeyError) as error:
+            raise AnswerError(502, "model_error", f"{self.model.name}: an answer of unknown shape ({error})") from error
 
-    @asynccontextmanager
-    async def _opened(self, method: str, path: str, body: dict[str, Any] | None) -> AsyncIterator[httpx.Response]:
-        try:
-            async with self._http.stream(method, path, json=body) as response:
-                if response.status_code != HTTPStatus.OK:
-                    raise self.failure(response.status_code, _parsed(await response.aread()))
-                yield response
-        except httpx.HTTPError as error:
-            lost = "cannot be reached" if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)) else "went away"
-            words = self._safe(f"{self.model.name} {lost}: {error!r}")
-            raise AnswerError(503, "model_unavailable", words) from error
+    def _failure(self, error: GeekAIError) -> AnswerError:
+        """An error of the server: its status and its own words."""
+        if isinstance(error, APIStatusError):
+            return self._refusal(error)
+        if isinstance(error, APIConnectionError | APITimeoutError):
+            unreached = isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
+            words = str(error).partition(" [")[0]  # the hint is for users of the client's own settings
+            lost = "cannot be reached" if unreached else "went away"
+            return AnswerError(503, "model_unavailable", f"{self.model.name} {lost}: {words}")
+        status = 502 if isinstance(error, RequestError) else 400
+        return AnswerError(status, "model_error", f"{self.model.name}: {error}")
 
-    def failure(self, status: int, body: Any) -> AnswerError:
-        """An error of the server: its status, its body, and so its own words."""
-        error = body.get("error") or body if isinstance(body, dict) else body
-        error = error if isinstance(error, dict) else {"message": error}
-        words = str(error.get("message") or error.get("detail") or body)[:2000] or "an empty answer"
-        code = error.get("code")
-        if error.get("type") == "exceed_context_size_error":
+    def _refusal(self, error: APIStatusError) -> AnswerError:
+        status, body = error.status_code, error.body
+        inner = body.get("error") or body if isinstance(body, dict) else body
+        inner = inner if isinstance(inner, dict) else {"message": inner}
+        words = str(inner.get("message") or inner.get("detail") or body)[:2000] or "an empty answer"
+        code = inner.get("code")
+        if inner.get("type") == "exceed_context_size_error":
             code = "context_length_exceeded"
             if self._child:  # llama.cpp advises to increase it, for which there is no option
                 words = f"{words.partition(', try')[0]}: the local model's context is {CONTEXT} tokens, answer and all"
         elif not isinstance(code, str):
-            code = "invalid_request" if status < 500 else "model_error"
-        return AnswerError(status if 400 <= status <= 599 else 502, code, self._safe(f"{self.model.name}: {words}"))
-
-    def _safe(self, words: str) -> str:
-        """`words` without the key; a short one may stand within other words by chance."""
-        alone = "%s" if len(self._key) >= 10 else "(?<![A-Za-z0-9])%s(?![A-Za-z0-9])"
-        return re.sub(alone % re.escape(self._key), "***", words) if self._key else words
+            code = "invalid_request" if 300 <= status < 500 else "model_error"
+        status = 500 if status == 200 else status if 400 <= status <= 599 else 502
+        return AnswerError(status, code, f"{self.model.name}: {words}")
 
     def close(self) -> None:
         """End the child process, if there is one, and wait for its end."""
         if self._child:
             _end(self._child)
+
+
+def _client(server: Upstream) -> AsyncClient:
+    """A client that sends a key only where there is one, and takes no proxy from the environment."""
+    url = httpx.URL(server.url)
+
+    def sign(request: httpx.Request) -> httpx.Request:
+        if not server.key:
+            del request.headers["authorization"]
+        return request
+
+    auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else sign
+    http = httpx.AsyncClient(auth=auth, trust_env=False)
+    try:
+        return AsyncClient(
+            configure(
+                server.key or secrets.token_hex(),  # which `sign` takes away
+                str(url.copy_with(userinfo=b"")),
+                timeout=TIMEOUT,
+                stream_chunk_timeout=None,
+                max_retries=0,
+                default_headers=HEADERS,
+            ),
+            http_async_client=http,
+        )
+    except ConfigurationError as error:
+        raise StartError(_("the upstream cannot be used: {why}").format(why=error)) from error
 
 
 def _started(model: LocalModel) -> tuple[subprocess.Popen[bytes], Upstream]:
@@ -115,7 +148,7 @@ def _started(model: LocalModel) -> tuple[subprocess.Popen[bytes], Upstream]:
             process.stdin.flush()
             answer = json.loads(process.stdout.read())
         if "error" in answer:
-            raise StartError(f"cannot load {model.path}: {answer['error']}")
+            raise StartError(_("cannot load {path}: {why}").format(path=model.path, why=answer["error"]))
     except BaseException:
         _end(process)
         raise
@@ -125,22 +158,3 @@ def _started(model: LocalModel) -> tuple[subprocess.Popen[bytes], Upstream]:
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()  # it keeps nothing that could be lost
     process.communicate()
-
-
-async def _payloads(source: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-    """The data of each event, until the last. Splits bytes at LF only: U+2028 within a string is no end of a line."""
-    rest = b""
-    async for block in source:
-        *lines, rest = (rest + block).split(b"\n")
-        for data in (line[5:].strip() for line in lines if line.startswith(b"data:")):
-            if data == b"[DONE]":
-                return
-            yield _parsed(data)
-
-
-def _parsed(content: bytes) -> Any:
-    """A body as JSON, else as text. NaN and the infinities, which JSON has not, are null."""
-    try:
-        return json.loads(content, parse_constant=lambda _: None)
-    except (ValueError, RecursionError):
-        return content.decode(errors="replace").strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,21 @@ from geekai_local.errors import AnswerError
 from geekai_local.weights import LocalModel, Upstream
 
 FOLDED = 2
-"""How many search results go into a local model's prompt: more would drown a small one."""
-MOST_CHOICES = 16
+"""How many passages go into a local model's prompt: more would drown a small one."""
+LIMITS: dict[str, tuple[float, float]] = {
+    "temperature": (0, 2),
+    "top_p": (0, 1),
+    "top_k": (0, 1_000_000),
+    "max_tokens": (1, 1_000_000),
+    "n": (1, 16),
+    "top_logprobs": (0, 20),
+    "seed": (-1, 2**32 - 1),
+    "frequency_penalty": (-2, 2),
+    "presence_penalty": (-2, 2),
+}
+"""What a local model takes; llama.cpp would take anything, and answer with noise."""
+MARK = re.compile(r"<(?=[|｜]|/?(?:s|think|tool_call)>|(?:start|end)_of_turn>)|\[(?=/?INST\])")
+"""Where a mark begins by which some chat template tells turns and thoughts apart."""
 SEARCH_INSTRUCTION = "Answer the question using only the context, briefly."
 CITING = "Use the context where it helps to answer the question, and cite what you use by its number, as [1]."
 ROLES = {"system", "developer", "user", "assistant", "tool"}
@@ -56,11 +70,12 @@ def make_plan(request: ChatRequest, model: LocalModel | Upstream, results: Seque
         if results:
             body["messages"] = _numbered(request.messages, results, words or CITING)
         return Plan(body, show_thoughts=show_thoughts, top_logprobs=top, passed_on=True)
-    choices = _choices(request)
+    _check_limits(request)
+    choices = request.n or 1
     messages = [_plain(message) for message in request.messages]
     if results:
         messages = _fold(messages, results, words or SEARCH_INSTRUCTION)
-    body = {**model.defaults, **request.model_dump(include=PASSED, exclude_none=True), "messages": messages}
+    body = {**model.defaults, **request.model_dump(include=PASSED, exclude_none=True), "messages": _unmarked(messages)}
     if choices > 1 and request.temperature is None:
         body.pop("temperature", None)  # else all would be the same
     if request.logprobs:
@@ -70,8 +85,8 @@ def make_plan(request: ChatRequest, model: LocalModel | Upstream, results: Seque
         body["response_format"] = form
     forced = _forced(request)
     if request.tools and not forced and request.tool_choice != "none":
-        body |= {"tools": request.tools, "parallel_tool_calls": bool(request.parallel_tool_calls)}
-    return Plan(body, forced, show_thoughts, choices, top)
+        body |= {"tools": _unmarked(request.tools), "parallel_tool_calls": bool(request.parallel_tool_calls)}
+    return Plan(body, _unmarked(forced), show_thoughts, choices, top)
 
 
 def choice_body(plan: Plan) -> dict[str, Any]:
@@ -121,11 +136,20 @@ def _bad_request(words: str) -> AnswerError:
     return AnswerError(400, "invalid_request", words)
 
 
-def _choices(request: ChatRequest) -> int:
-    for name, value, most in (("n", request.n, MOST_CHOICES), ("top_logprobs", request.top_logprobs, 20)):
-        if value is not None and not 0 <= value <= most:
-            raise _bad_request(f"{name} must be at most {most}, and not negative")
-    return request.n or 1
+def _check_limits(request: ChatRequest) -> None:
+    for name, (least, most) in LIMITS.items():
+        value = getattr(request, name)
+        if value is not None and not least <= value <= most:
+            raise _bad_request(f"{name} must be between {least} and {most}, not {value}")
+
+
+def _unmarked(value: Any) -> Any:
+    """`value`, a text or JSON, in which the marks of chat templates are text: llama.cpp would obey them anywhere."""
+    if isinstance(value, str):
+        return MARK.sub("\\g<0>\u2060", value)  # a joiner that nobody sees
+    if isinstance(value, list | tuple):
+        return type(value)(map(_unmarked, value))
+    return {name: _unmarked(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def _mended(message: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -172,22 +196,16 @@ def part_text(part: Any) -> str:
     return str(part["text"])
 
 
-def cited(results: Sequence[Mapping[str, str]]) -> list[str]:
-    """The pages of `results`, each once: what `[n]` means, counted from 1."""
-    return list(dict.fromkeys(result["link"] for result in results))
-
-
 def _fold(messages: list[dict[str, Any]], results: Sequence[Mapping[str, str]], words: str) -> list[dict[str, Any]]:
     """Put search results into the last question, and say how to use them unless the caller has a system message."""
-    context = "\n\n".join(f"{result['title']}: {result['content']}" for result in results[:FOLDED])
+    context = "\n\n".join(f"{result['title']}: {result['content']}" for result in results)
     head = [] if messages[0]["role"] == "system" else [{"role": "system", "content": words}]
     return [*head, *_with_context(messages, f"Context:\n{context}")]
 
 
 def _numbered(messages: list[dict[str, Any]], results: Sequence[Mapping[str, str]], words: str) -> list[dict[str, Any]]:
     """Put search results into the last question, each with the number of its page, and say how to use them."""
-    pages = cited(results)
-    context = "\n\n".join(f"[{pages.index(each['link']) + 1}] {each['title']}: {each['content']}" for each in results)
+    context = "\n\n".join(f"[{at}] {each['title']}: {each['content']}" for at, each in enumerate(results, 1))
     return _with_context(messages, f"{words}\n\nContext:\n{context}")
 
 
@@ -218,11 +236,13 @@ def _thinking(body: dict[str, Any], thinking: Thinking) -> dict[str, Any]:
     if budget and "max_tokens" in body:
         budget = min(budget, body["max_tokens"] // 2)  # the answer needs room too
     limit = {"thinking_budget_tokens": budget} if budget else {}
-    return {**body, **limit, "chat_template_kwargs": {"enable_thinking": True}}
+    return {**_without(body, "reasoning_format"), **limit, "chat_template_kwargs": {"enable_thinking": True}}
 
 
 def _thoughtless(body: dict[str, Any]) -> dict[str, Any]:
-    return {**_without(body, "thinking_budget_tokens"), "chat_template_kwargs": {"enable_thinking": False}}
+    # A format without `reasoning_format` lets llama.cpp's grammar begin with thoughts, which may take the whole answer.
+    told = {"chat_template_kwargs": {"enable_thinking": False}, "reasoning_format": "none"}
+    return {**_without(body, "thinking_budget_tokens"), **told}
 
 
 def _response_format(request: ChatRequest) -> dict[str, Any] | None:

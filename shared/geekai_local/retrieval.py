@@ -6,6 +6,7 @@ a model tells what a text is about, and not much more. The web that is searched 
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from typing import Annotated, Any, Literal
@@ -17,7 +18,7 @@ from geekai_local.embedding import DIMENSIONS, NAME, Embedder
 from geekai_local.engine import Engine
 from geekai_local.errors import AnswerError
 from geekai_local.prompting import part_text
-from geekai_local.search import SearchIndex
+from geekai_local.search import Library, pages
 from geekai_local.weights import Upstream
 
 _ASKING = {"search_query", "classification", "clustering"}
@@ -59,8 +60,9 @@ class WebSearchRequest(SearchConfig):
 async def embed(request: EmbeddingsRequest, engine: Engine, embedder: Embedder) -> dict[str, Any]:
     """The vectors of the input, of length 1 however many dimensions are asked for. Raises `AnswerError`."""
     if isinstance(engine.model, Upstream) and (model := engine.model.embedding_model):
-        body = request.model_dump(exclude_none=True, exclude={"intent"})  # which no other server knows
-        return await engine.fetch("POST", "/embeddings", "embedding", {**body, "model": model})
+        with engine.errors():  # without the intent, which no other server knows
+            answer = await engine.client.embed(request.input, model=model, dimensions=request.dimensions)
+        return {"object": "list", **answer.model_dump(exclude_none=True)}
     if (request.dimensions or 0) > DIMENSIONS:
         raise AnswerError(400, "invalid_request", f"dimensions: the local model has {DIMENSIONS}, not more")
     texts = [part if isinstance(part, str) else part_text(part) for part in request.input]
@@ -88,7 +90,7 @@ async def rerank(request: RerankRequest, embedder: Embedder) -> dict[str, Any]:
     }
 
 
-async def web_search(request: WebSearchRequest, index: SearchIndex) -> dict[str, Any]:
-    """The passages that the prompt finds, as pages of the web."""
-    results = index.search(request.prompt, request.count)
+async def web_search(request: WebSearchRequest, library: Library) -> dict[str, Any]:
+    """The documents that the prompt finds, as pages of the web."""
+    results = pages(await asyncio.to_thread(library.find, request.prompt), request.count)
     return {"id": f"search-{uuid.uuid4().hex}", "created": int(time.time()), "results": results}

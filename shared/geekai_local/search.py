@@ -1,117 +1,174 @@
-"""Full-text search over a folder of Markdown and text files: SQLite's FTS5, ranked by BM25.
+"""Search over passages: SQLite's FTS5, ranked by BM25, together with the nearness of their vectors to the question's.
 
 FTS5 does not split Chinese into words, and its trigrams find no word of two characters. So each run of Chinese is
-indexed as overlapping pairs of characters, and asked for likewise.
+indexed as overlapping pairs of characters, and a question likewise.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from geekai_local.errors import StartError
+from geekai_local.documents import Documents
+from geekai_local.errors import AnswerError
+from geekai_local.passages import CHINESE, Passage
+
+if TYPE_CHECKING:
+    from geekai_local.embedding import Embedder
 
 CORPUS = Path(__file__).with_name("corpus")
 """The packaged documents."""
 
-MAX_WORDS = 120
+_TERM = re.compile(rf"[{CHINESE}]+|[^\W{CHINESE}]+")
+_STOP_WORDS = """
+a about after all also am an and any are as at be been before being but by can could did do does doing for
+from get had has have he her here him his how i if in into is it its just many may me might more most much
+must my no not of on one only or other our out over please s shall she should so some t tell than that the
+their them then there these they this those to too under up us very was we were what when where which while
+who whom whose why will with would you your
+什么 怎么 怎样 如何 多少 哪里 哪儿 哪个 哪些 哪一 时候 几时 何时 为何 可以 能否 是否 有没
+没有 我们 你们 他们 请问 告诉 诉我 这个 那个 这些 那些 一个 一下 关于 以及 因为 所以 但是 如果 就是 不是 还是 或者
+"""
+_STOP = frozenset(_STOP_WORDS.split())
+_PARTICLES = "的了吗呢吧么"
+"""A pair of Chinese characters that holds one of them is no word; nor is one of them alone."""
 
-_CHINESE = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-_TERM = re.compile(rf"[{_CHINESE}]+|[^\W{_CHINESE}]+")
-_WORD = re.compile(rf"[{_CHINESE}]|[^\s{_CHINESE}]+")
-_HEADING = re.compile(r"^#{1,6}[ \t]+(.*?)\s*$", re.MULTILINE)
-_SENTENCE_ENDS = ".!?。！？"
-
-
-class Passage(NamedTuple):
-    """A piece of a document, at most `MAX_WORDS` long; a Chinese character counts as a word."""
-
-    title: str
-    link: str
-    text: str
-
-
-def read_folder(folder: Path) -> list[Passage]:
-    """Every `.md` and `.txt` file below `folder`, as passages, in the order of their names. Raises `StartError`."""
-    if not folder.is_dir():
-        raise StartError(f"no such folder: {folder}")
-    passages = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in {".md", ".txt"} and path.is_file():
-            try:
-                text = path.read_text(encoding="utf-8", errors="replace")
-            except OSError as error:
-                raise StartError(f"cannot read {path}: {error.strerror}") from error
-            passages += split_document(text, path.stem, path.resolve().as_uri())
-    return passages
+_FAR = (0.075, 0.045)
+"""Nearness below which a passage has nothing to do with the question: for a question in any language but Chinese, and
+in Chinese. Measured with the packaged pages: what belongs together is at 0.095 and 0.05 or more."""
+_LEXICAL = 0.05
+"""What the best match of words adds to the nearness of vectors."""
+_MOST = 50
+"""Passages that one search finds."""
+_MOST_TERMS = 200
+"""Words of a question that are looked for."""
+_MISSING = 64
+"""Passages whose vectors one search may wait for: some four seconds. The rest are for `Library.prepare`."""
+_PER_PAGE = 2
+"""Passages that one result shows of its page: more would fill a prompt."""
 
 
-def split_document(text: str, name: str, link: str) -> list[Passage]:
-    """Split a document at its headings, then into passages. The title is its first heading, else `name`.
-
-    >>> [tuple(passage) for passage in split_document("# Tea\\n\\nHot.\\n\\n## Price\\n\\n5 crowns.", "tea.md", "x")]
-    [('Tea', 'x', 'Hot.'), ('Tea: Price', 'x', '5 crowns.')]
-    """
-    before, *rest = _HEADING.split(text)  # then headings and what follows each of them, in turn
-    title = rest[0] if rest else name
-    headings = [title, title, *(f"{title}: {heading}" for heading in rest[2::2])]
-    bodies = [before, *rest[1::2]]
+def pages(passages: Iterable[Passage], count: int = _MOST) -> list[dict[str, str]]:
+    """Search results in GeekAI's shape, best first: one for each page, at most `count`."""
+    found: dict[str, list[Passage]] = {}
+    for passage in passages:
+        if passage.link in found or len(found) < count:
+            found.setdefault(passage.link, []).append(passage)
     return [
-        Passage(heading, link, piece)
-        for heading, body in zip(headings, bodies, strict=False)
-        for piece in _pieces(body)
+        {
+            "title": best.title,
+            "link": link,
+            "content": "\n\n".join(passage.text for passage in [best, *others][:_PER_PAGE]),
+            "refer": f"ref_{number}",
+        }
+        for number, (link, [best, *others]) in enumerate(found.items(), 1)
     ]
 
 
 class SearchIndex:
-    """An index in memory. `search` takes milliseconds and may be called from any one thread at a time."""
+    """An index in memory over `passages`; one thread at a time may use it. Without `embedder`, words alone count."""
 
-    def __init__(self, passages: Iterable[Passage]) -> None:
+    def __init__(self, passages: Iterable[Passage], embedder: Embedder | None = None) -> None:
+        self._passages = list(passages)
+        self._embedder = embedder
         self._db = sqlite3.connect(":memory:", check_same_thread=False)
-        self._db.execute(
-            "CREATE VIRTUAL TABLE passages USING fts5(terms, title UNINDEXED, link UNINDEXED, text UNINDEXED,"
-            " tokenize = 'porter unicode61')"
-        )
-        rows = ((" ".join(_terms(f"{p.title}\n{p.text}")), *p) for p in passages)
-        self._db.executemany("INSERT INTO passages VALUES (?, ?, ?, ?)", rows)
+        self._db.execute("CREATE VIRTUAL TABLE passages USING fts5(terms, tokenize = 'porter unicode61')")
+        rows = ((at, " ".join(_terms(f"{p.title}\n{p.text}"))) for at, p in enumerate(self._passages))
+        self._db.executemany("INSERT INTO passages (rowid, terms) VALUES (?, ?)", rows)
 
     def close(self) -> None:
         """Forget everything."""
         self._db.close()
 
     def search(self, query: str, count: int = 10) -> list[dict[str, str]]:
-        """The best passages for `query`, best first, in the shape of GeekAI's search results."""
-        terms = dict.fromkeys(_terms(query))
+        """The best pages for `query`, best first, in the shape of GeekAI's search results."""
+        return pages(self.find(query), count)
+
+    def find(self, query: str) -> list[Passage]:
+        """The passages that have to do with `query`, best first; none where it holds nothing but stop words."""
+        lexical = self._lexical(query)
+        near = self._near(query, lexical)
+        far = _FAR[bool(re.search(f"[{CHINESE}]", query))]
+        score = {
+            at: near.get(at, 0.0) + _LEXICAL * lexical.get(at, 0.0)
+            for at in lexical.keys() | {at for at, nearness in near.items() if nearness >= far}
+        }
+        return [self._passages[at] for at in sorted(score, key=lambda at: (-score[at], at))[:_MOST]]
+
+    def _lexical(self, query: str) -> dict[int, float]:
+        """The passages that hold words of the query; 1 for the best."""
+        words = (term for term in _terms(query.lower()) if not _is_stop_word(term))
+        terms = dict.fromkeys(itertools.islice(words, _MOST_TERMS))
         # One Chinese character alone is no pair: it asks for the pairs that begin with it.
-        match = " OR ".join(f'"{term}"*' if re.fullmatch(f"[{_CHINESE}]", term) else f'"{term}"' for term in terms)
+        match = " OR ".join(f'"{term}"*' if re.fullmatch(f"[{CHINESE}]", term) else f'"{term}"' for term in terms)
         if not match:
-            return []
+            return {}
         rows = self._db.execute(
-            "SELECT title, link, text FROM passages WHERE passages MATCH ? ORDER BY rank LIMIT ?", (match, count)
-        )
-        return [
-            {"title": title, "link": link, "content": text, "refer": f"ref_{number}"}
-            for number, (title, link, text) in enumerate(rows, 1)
-        ]
+            "SELECT rowid, rank FROM passages WHERE passages MATCH ? ORDER BY rank LIMIT ?", (match, _MOST)
+        ).fetchall()
+        return {at: rank / rows[0][1] for at, rank in rows}
+
+    def _near(self, query: str, first: Iterable[int]) -> dict[int, float]:
+        """How near the passages are whose vectors are known, those of `first` before all others."""
+        if self._embedder is None or not any(_terms(query)):
+            return {}
+        order = list(dict.fromkeys([*first, *range(len(self._passages))]))
+        try:
+            nearness = self._embedder.nearness(query, [embedded_text(self._passages[at]) for at in order], _MISSING)
+        except AnswerError:  # the model is not installed: words alone count
+            return {}
+        return {at: value for at, value in zip(order, nearness, strict=True) if value is not None}
+
+
+class Library:
+    """The documents below a folder, or of one file, and their index, which is made anew when they have changed.
+
+    Any thread may call it. Raises `StartError` where there is nothing to read.
+    """
+
+    def __init__(self, docs: Path, embedder: Embedder | None = None) -> None:
+        self.documents = Documents(docs)
+        self.embedder = embedder
+        self._index = SearchIndex(self.documents.passages, embedder)
+        self._lock = threading.Lock()
+
+    def find(self, query: str) -> list[Passage]:
+        """`SearchIndex.find` over the documents as they are now."""
+        with self._lock:
+            if self.documents.scan():
+                with closing(self._index):
+                    self._index = SearchIndex(self.documents.passages, self.embedder)
+            return self._index.find(query)
+
+    def prepare(self) -> None:
+        """Make the vectors of all passages, which takes some 50 ms each, so that no search waits for them."""
+        if self.embedder:
+            self.embedder.prepare(map(embedded_text, list(self.documents.passages)))
+
+    def close(self) -> None:
+        """Forget the index."""
+        with self._lock:
+            self._index.close()
+
+
+def embedded_text(passage: Passage) -> str:
+    """The text of a passage that its vector stands for."""
+    return f"{passage.title}\n{passage.text}"
+
+
+def _is_stop_word(term: str) -> bool:
+    return term in _STOP or any(particle in term for particle in _PARTICLES)
 
 
 def _terms(text: str) -> Iterator[str]:
     for run in _TERM.findall(text):
-        if re.match(f"[{_CHINESE}]", run) and len(run) > 1:
+        if re.match(f"[{CHINESE}]", run) and len(run) > 1:
             yield from (run[at : at + 2] for at in range(len(run) - 1))
         else:
             yield run
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """Pieces of at most `MAX_WORDS`, cut after the last sentence that fits, else between two words."""
-    line = " ".join(text.split())
-    words = list(_WORD.finditer(line))
-    while words:
-        ends = [at for at, word in enumerate(words[:MAX_WORDS], 1) if word[0][-1] in _SENTENCE_ENDS]
-        size = len(words) if len(words) <= MAX_WORDS else max(ends, default=MAX_WORDS)
-        yield line[words[0].start() : words[size - 1].end()]
-        words = words[size:]

@@ -84,7 +84,7 @@ def test_search_answers_from_the_documents(caller: Caller) -> None:
 def test_search_results_come_as_asked_for(caller: Caller) -> None:
     """As many as asked for, in GeekAI's shape; the citations are those of them that the model was given."""
     config = {"return_result": True, "count": 3}
-    answer = caller.ask(read_questions()[3].text, enable_search=True, search_config=config, max_tokens=4)
+    answer = caller.ask(read_questions()[6].text, enable_search=True, search_config=config, max_tokens=4)
     assert len(answer.search_results) == 3
     assert answer.search_results[0].keys() == {"title", "link", "content", "refer"}
     assert answer.citations == [answer.search_results[0]["link"]]
@@ -293,3 +293,30 @@ def test_generation_ends_when_the_caller_leaves(caller: Caller, streamed: bool) 
     began = time.monotonic()
     caller.ask("Hi", max_tokens=2)
     assert time.monotonic() - began < 10
+
+
+QUESTIONS = (
+    *("Why is the sky blue?", "What is 3+4?", "Name a colour.", "Who wrote Hamlet?", "Describe a ferry."),
+    *("天空为什么是蓝色的？", "三加四等于几？", "说一种颜色。", "谁写了红楼梦？", "介绍一下轮渡。"),
+)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_it_does_not_think_unless_it_is_asked_to(caller: Caller, question: str) -> None:
+    """Under a JSON schema, where llama.cpp's grammar would let thoughts come first and take the whole answer."""
+    schema = {"type": "object", "properties": {"answer": {"type": "string"}}, "required": ["answer"]}
+    form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
+    whole = caller.ask(question, response_format=form, max_tokens=24)
+    assert whole.message.reasoning_content is None
+    assert (whole.message.content or "").lstrip().startswith("{")
+
+
+def test_the_marks_of_its_template_are_text_in_a_question(caller: Caller) -> None:
+    """As a mark each would be one token, and end the question."""
+
+    def tokens(question: str) -> int:
+        usage = caller.ask(question, max_tokens=1).usage
+        assert usage
+        return usage.prompt_tokens or 0
+
+    assert tokens("Hi" + "<|im_end|>" * 5) - tokens("Hi") >= 5 * 5

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ OWN = LocalModel(Path("own.gguf"))
 ADD: dict[str, Any] = {"name": "add", "parameters": {"type": "object", "properties": {"a": {"type": "integer"}}}}
 NOW: dict[str, Any] = {"name": "now", "description": "The time."}
 TOOLS = [{"type": "function", "function": ADD}, {"type": "function", "function": NOW}]
-RESULTS = [{"title": title, "content": f"about {title}"} for title in ("tea", "rye", "wool")]
+RESULTS = [{"title": title, "content": f"about {title}"} for title in ("tea", "rye")]
 
 
 def request(question: Any = "Why?", **fields: Any) -> ChatRequest:
@@ -28,6 +29,7 @@ def test_only_what_is_set_reaches_the_engine() -> None:
     assert make_plan(request(), OWN).body == {
         "messages": [{"role": "user", "content": "Why?"}],
         "chat_template_kwargs": {"enable_thinking": False},
+        "reasoning_format": "none",
     }
 
 
@@ -86,9 +88,15 @@ def test_tool_choice_says_which_functions_are_forced(choice: Any, forced: tuple[
         ([{"role": "user", "content": 3}], {}, "content"),
         ([{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}], {}, "image_url"),
         ([{"role": "user", "content": ["x"]}], {}, "str"),
-        ("x", {"n": 17}, "n must be at most 16"),
-        ("x", {"logprobs": True, "top_logprobs": 21}, "top_logprobs must be at most 20"),
-        ("x", {"n": -1}, "not negative"),
+        ("x", {"n": 17}, "n must be between 1 and 16, not 17"),
+        ("x", {"n": -1}, "n must be between 1 and 16, not -1"),
+        ("x", {"logprobs": True, "top_logprobs": 21}, "top_logprobs must be between 0 and 20, not 21"),
+        ("x", {"temperature": 5}, "temperature must be between 0 and 2, not 5"),
+        ("x", {"temperature": -0.1}, "temperature must be between 0 and 2"),
+        ("x", {"top_p": 1.5}, "top_p must be between 0 and 1"),
+        ("x", {"max_tokens": 0}, "max_tokens must be between 1 and"),
+        ("x", {"seed": 2**40}, "seed must be between"),
+        ("x", {"presence_penalty": float("nan")}, "presence_penalty must be between -2 and 2, not nan"),
         ("x", {"tool_choice": "required"}, "required"),
         ("x", {"tools": TOOLS, "tool_choice": "multiply"}, "multiply"),
         ("x", {"tools": [{"type": "web"}]}, "function"),
@@ -171,3 +179,33 @@ def test_a_thought_without_an_answer_is_followed_by_a_request_without_thinking()
     assert body["max_tokens"] == 256 - 32
     assert body["chat_template_kwargs"] == {"enable_thinking": False}
     assert "thinking_budget_tokens" not in body
+
+
+@pytest.mark.parametrize(
+    "mark",
+    ["<|im_end|>", "<|im_start|>system", "<|eot_id|>", "<｜User｜>", "</s>", "<start_of_turn>", "[/INST]", "</think>"],
+)
+def test_the_marks_of_a_chat_template_are_text_wherever_they_come_from(mark: str) -> None:
+    """In a user's words, a document, a tool and its results: a joiner stands in them, nothing else changes."""
+    words = f"a{mark}b"
+    tools = [{"type": "function", "function": {"name": "f", "description": words, "parameters": {"title": words}}}]
+    turn: list[dict[str, Any]] = [
+        {"role": "system", "content": words},
+        {"role": "user", "content": [{"type": "text", "text": words}]},
+        {"role": "assistant", "content": words, "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]},
+        {"role": "tool", "tool_call_id": "1", "content": words},
+        {"role": "user", "content": "?"},
+    ]
+    results = [{"title": words, "content": words}]
+    offered, forced = (
+        make_plan(request(turn, tools=tools, tool_choice=choice), SMALL, results) for choice in (None, "required")
+    )
+    told = json.dumps([offered.body, forced.forced], ensure_ascii=False)
+    assert mark not in told
+    assert told.count(words.replace(mark, mark[0] + "\u2060" + mark[1:])) >= 9
+    assert turn[0]["content"] == words
+
+
+@pytest.mark.parametrize("words", ["a < b", "x <- 3", "<b>bold</b>", "List<String>", "a[i]", "1<2|3", "<!-- -->"])
+def test_other_text_is_left_as_it_is(words: str) -> None:
+    assert make_plan(request(words), SMALL).body["messages"][0]["content"] == words

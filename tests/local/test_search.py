@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from geekai_local.errors import StartError
+from geekai_local import search
+from geekai_local.documents import read_folder
+from geekai_local.embedding import Embedder
+from geekai_local.passages import MAX_WORDS, Passage, split_document
 from geekai_local.questions import read_questions
-from geekai_local.search import CORPUS, MAX_WORDS, Passage, SearchIndex, read_folder, split_document
+from geekai_local.search import CORPUS, SearchIndex, pages
 
 
 @pytest.fixture(scope="module")
@@ -104,20 +107,62 @@ def test_every_question_is_answered_by_its_page_and_found_by_search(corpus: Sear
         assert any(question.is_right(result["content"]) for result in corpus.search(question.text, 2)), question.text
 
 
-@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that nobody can read, root neither")
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / "港.md").symlink_to("/proc/self/mem")
-    with pytest.raises(StartError, match=r"cannot read .*港\.md: \w"):
-        read_folder(tmp_path)
+def test_a_page_is_one_result_with_one_number(corpus: SearchIndex) -> None:
+    """However many of its passages match; at most two of them are shown."""
+    found = corpus.find("ferry ticket crowns harbour")
+    results = pages(found)
+    assert len(results) < len(found)
+    assert len({result["link"] for result in results}) == len(results)
+    assert [result["refer"] for result in results] == [f"ref_{number}" for number in range(1, len(results) + 1)]
+    many = pages([Passage("t", "l", text) for text in "abc"] + [Passage("u", "m", "d"), Passage("t", "l", "e")], 1)
+    assert many == [{"title": "t", "link": "l", "content": "a\n\nb", "refer": "ref_1"}]
 
 
-def test_a_folder_is_read_to_its_depth(tmp_path: Path) -> None:
-    """Markdown and text files of all subfolders are read, others are not, and bad bytes do no harm."""
-    (tmp_path / "deep").mkdir()
-    (tmp_path / "a.md").write_bytes(b"# A\nfirst \xff")
-    (tmp_path / "deep" / "b.txt").write_text("second", encoding="utf-8")
-    (tmp_path / "c.py").write_text("third", encoding="utf-8")
-    assert read_folder(tmp_path) == [
-        Passage("A", (tmp_path / "a.md").as_uri(), "first \ufffd"),
-        Passage("b", (tmp_path / "deep" / "b.txt").as_uri(), "second"),
-    ]
+@pytest.mark.parametrize(
+    "query", ["what is it", "How are you?", "The", "tell me about this", "这个是什么", "为什么呢", "的"]
+)
+def test_stop_words_find_nothing(corpus: SearchIndex, query: str) -> None:
+    assert corpus.find(query) == []
+
+
+INN = Passage("旅馆", "inn", "客人可以携带猫狗等小动物过夜，每晚另付二十元。")
+PAGES = [
+    *(
+        Passage("早餐", "food", "早餐七点到九点供应，有粥、包子和咖啡。"),
+        Passage("停车", "cars", "停车场在后院，免费。"),
+    ),
+    *(
+        INN,
+        Passage("Payment", "bill", "Payment terms are thirty days net."),
+        Passage("Ferry", "ferry", "It departs from the harbour at nine, in winter at ten."),
+    ),
+]
+
+
+@pytest.mark.local_model
+@pytest.mark.parametrize(
+    ("query", "link"),
+    [
+        ("带宠物住宿", "inn"),
+        ("Can I bring my dog to the hotel?", "inn"),
+        ("When does the boat leave?", "ferry"),
+        ("轮船几点走", "ferry"),
+        ("Who is the president of France?", None),
+        ("zzzzqqq", None),
+        ("你好", None),
+    ],
+)
+def test_what_means_the_same_is_found_without_a_common_word(query: str, link: str | None) -> None:
+    """In either language, across both; what has nothing to do with any page finds none."""
+    with closing(SearchIndex(PAGES, Embedder())) as index:
+        assert [passage.link for passage in index.find(query)][:1] == ([link] if link else [])
+
+
+@pytest.mark.local_model
+def test_a_large_folder_is_searched_before_all_its_vectors_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One search makes some, those that match by their words first; the others follow, or come by `prepare`."""
+    monkeypatch.setattr(search, "_MISSING", 1)
+    others = [Passage(f"Page {n}", f"{n}", f"Number {n} has nothing to say. 第{n}页。") for n in range(4)]
+    with closing(SearchIndex([*others, INN], Embedder())) as index:
+        assert [passage.link for passage in index.find("客人的动物")] == ["inn"]
+        assert [passage.link for passage in index.find("带宠物住宿")] == ["inn"]
