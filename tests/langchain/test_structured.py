@@ -15,9 +15,9 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from geekai_core import BadRequestError, ConfigurationError
+from geekai_core.response.json_text import FenceStripper
 from geekai_testing.replies import completion, delta, error, json_reply, sse, tool_call, usage
 from geekai_testing.scripted import ScriptedServer
-from langchain_geekai._structured import FenceStripper
 from tests.langchain.conftest import STREAMED, WAYS, Make
 
 METHODS = ("json_schema", "function_calling", "json_mode")
