@@ -33,7 +33,8 @@ class Collector(BaseCallbackHandler):
                 told = message.response_metadata
                 cached = "total_cost" in (message.usage_metadata or {})
                 usage = None if cached else told.get("token_usage")
-                self.add({**message.additional_kwargs, "model": told.get("model_name"), "usage": usage})
+                id = None if cached else told.get("id")
+                self.add({**message.additional_kwargs, "id": id, "model": told.get("model_name"), "usage": usage})
 
     def add(self, answer: Mapping[str, Any]) -> None:
         """Take in one answer, given as a dict with the wire's top-level fields."""

@@ -40,15 +40,17 @@ RANKS = {
     **dict.fromkeys(("_version", "errors", "harmless"), 0),
     **dict.fromkeys(("options", "wire"), 1),
     **dict.fromkeys(("request", "response", "citations", "tokens", "models"), 2),
-    **dict.fromkeys(("config", "collecting"), 3),
+    "config": 3,
     "transport": 4,
     "batches": 5,
     "endpoints": 6,
-    "conversation": 7,
+    **dict.fromkeys(("conversation", "bills"), 7),
     "streams": 8,
     "client": 9,
-    "adapters": 10,
-    "__init__": 11,
+    "costs": 10,
+    "collecting": 11,
+    "adapters": 12,
+    "__init__": 13,
 }
 """The floors of the core: a room imports from lower floors only, and from within itself."""
 PRIVATE_OF_CORE = ("transport",)

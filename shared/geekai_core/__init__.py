@@ -4,6 +4,7 @@ Importing it does no I/O, reads no key and opens no client; httpx is loaded with
 """
 
 from geekai_core._version import __version__
+from geekai_core.bills import Balance, Bill
 from geekai_core.client import AsyncClient, Client
 from geekai_core.config import MAINLAND, OVERSEAS, Config, configure
 from geekai_core.errors import (
@@ -43,6 +44,8 @@ __all__ = [
     "AsyncStream",
     "AuthenticationError",
     "BadRequestError",
+    "Balance",
+    "Bill",
     "ChatCompletion",
     "ChatOptions",
     "ChatRequest",

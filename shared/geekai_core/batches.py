@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from geekai_core.collecting import sum_into
 from geekai_core.errors import INPUT_ERRORS, ConfigurationError, GeekAIError, partial_batch
 from geekai_core.options import BatchOptions
+from geekai_core.response.usage import sum_into
 from geekai_core.wire import Embedding, EmbeddingList, RerankList, RerankResult
 
 if TYPE_CHECKING:

@@ -11,8 +11,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+from geekai_core import bills
 from geekai_core import endpoints as ops
 from geekai_core.batches import Batch, L
+from geekai_core.bills import PATIENCE, Balance, Bill
 from geekai_core.config import Config, configure
 from geekai_core.errors import GeekAIError
 from geekai_core.options import EmbedOptions, RerankOptions
@@ -21,7 +23,14 @@ from geekai_core.transport.calls import Operation, Sleep
 from geekai_core.transport.driver import AsyncLine, Line, drive, drive_async
 from geekai_core.transport.exchange import exchange
 from geekai_core.transport.pools import LoopPool, Pool
-from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, ModelInfo, RerankList, SearchResultList
+from geekai_core.wire import (
+    Answer,
+    ChatCompletion,
+    EmbeddingList,
+    ModelInfo,
+    RerankList,
+    SearchResultList,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -66,22 +75,14 @@ class Client:
         return ops.read(operation, reply)
 
     def _follow(self, steps: ops.Steps[T]) -> T:
-        try:
-            step = next(steps)
-            while True:
-                outcome = None
-                try:
-                    if isinstance(step, Sleep):
-                        time.sleep(step.seconds)
-                    else:
-                        outcome = self._run(step)
-                except GeekAIError as error:
-                    step = steps.throw(error)
+        walk = ops.Walk(steps)
+        for step in walk:
+            with walk.watched():
+                if isinstance(step, Sleep):
+                    time.sleep(step.seconds)
                 else:
-                    step = steps.send(outcome)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+                    walk.outcome = self._run(step)
+        return walk.result
 
     def _batch(self, batch: Batch[L]) -> L:
         for start, operation in batch.parts():
@@ -131,6 +132,17 @@ class Client:
         """Scores, best first, with `index` mapped back to the input's. Options: those of `RerankOptions`."""
         return self._batch(ops.rerank(query, documents, model, options))
 
+    def bill(self, answer: str | ChatCompletion, *, timeout: float = PATIENCE) -> Bill:
+        """What an answer or a task, or the one of that id, really cost; waited for `timeout` seconds at most.
+
+        It takes the system key. Raises `NotFoundError` for an id without a bill, and `APITimeoutError`.
+        """
+        return self._follow(bills.bill(self.config, answer, timeout))
+
+    def balance(self) -> Balance:
+        """What is left on the account. It takes the system key."""
+        return self._run(bills.balance())
+
     def web_search(self, prompt: str, **fields: Any) -> SearchResultList:
         """A web search. Fields: `model`, `intent`, `count`, `recency_filter`, `content_size`, `domain_filter`."""
         return self._run(ops.web_search(prompt, fields))
@@ -178,18 +190,11 @@ class AsyncClient:
         return ops.read(operation, reply)
 
     async def _follow(self, steps: ops.Steps[T]) -> T:
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    outcome = await (asyncio.sleep(step.seconds) if isinstance(step, Sleep) else self._run(step))
-                except GeekAIError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(outcome)
-        except StopIteration as stop:
-            result: T = stop.value
-            return result
+        walk = ops.Walk(steps)
+        for step in walk:
+            with walk.watched():
+                walk.outcome = await (asyncio.sleep(step.seconds) if isinstance(step, Sleep) else self._run(step))
+        return walk.result
 
     async def _batch(self, batch: Batch[L]) -> L:
         parts = batch.parts()
@@ -245,6 +250,14 @@ class AsyncClient:
     ) -> RerankList:
         """`Client.rerank`, awaiting; `max_concurrency` requests at a time."""
         return await self._batch(ops.rerank(query, documents, model, options))
+
+    async def bill(self, answer: str | ChatCompletion, *, timeout: float = PATIENCE) -> Bill:
+        """`Client.bill`, awaiting."""
+        return await self._follow(bills.bill(self.config, answer, timeout))
+
+    async def balance(self) -> Balance:
+        """`Client.balance`, awaiting."""
+        return await self._run(bills.balance())
 
     async def web_search(self, prompt: str, **fields: Any) -> SearchResultList:
         """`Client.web_search`, awaiting."""

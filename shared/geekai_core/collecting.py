@@ -6,15 +6,18 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from geekai_core.client import AsyncClient, Client
+from geekai_core.costs import Costs, Progress, acosts_of, costs_of
 from geekai_core.response.accumulate import unique
+from geekai_core.response.usage import sum_into
 from geekai_core.wire import Answer, SearchResultList
 
 
 class Collected:
     """Citations, search results and usage of every call inside a `with collect() as c:` block.
 
-    `calls`: one dict per finished call, in the order of their ends, with `model`, `usage`, `citations`,
-    `search_results`. The properties sum them up. Threads may add at the same time.
+    `calls`: one dict per finished call, in the order of their ends, with `id`, `model`, `usage`,
+    `citations`, `search_results`. The properties sum them up. Threads may add at the same time.
     """
 
     def __init__(self) -> None:
@@ -26,7 +29,7 @@ class Collected:
 
     def add(self, answer: Mapping[str, Any]) -> None:
         """Take in one answer, given as a dict with the wire's top-level fields."""
-        kept = {"model": answer.get("model"), "usage": dict(answer.get("usage") or {})}
+        kept = {"id": answer.get("id"), "model": answer.get("model"), "usage": dict(answer.get("usage") or {})}
         for name in ("citations", "search_results"):
             kept[name] = list(answer.get(name) or [])
         with self._lock:
@@ -56,6 +59,20 @@ class Collected:
         units: int | float = self.usage.get("billed_units", 0)
         return units
 
+    def costs(self, client: Client | None = None, *, on_progress: Progress | None = None) -> Costs:
+        """What the calls really cost: asks GeekAI for each one's bill, one after another. Nothing asks by itself.
+
+        `client`: one with a system key; by default one is made from the environment. `on_progress` is called with the
+        number of calls that are done, and of all. A missing bill is told in `failed`; a refused key is raised.
+        """
+        return costs_of([call["id"] for call in self.calls], client, on_progress)
+
+    async def acosts(
+        self, client: AsyncClient | None = None, *, on_progress: Progress | None = None, max_concurrency: int = 8
+    ) -> Costs:
+        """`costs`, awaiting; at most `max_concurrency` requests at a time."""
+        return await acosts_of([call["id"] for call in self.calls], client, on_progress, max_concurrency)
+
 
 def summary(answer: Answer, model: str) -> dict[str, Any]:
     """An answer of any endpoint but chat, as `Collected.add` takes it; `model`, the one asked, where it names none.
@@ -63,29 +80,7 @@ def summary(answer: Answer, model: str) -> dict[str, Any]:
     >>> summary(SearchResultList.model_validate({"results": [{"title": "Tea"}]}), "glm-search-std")
     {'model': 'glm-search-std', 'search_results': [{'title': 'Tea'}]}
     """
-    told = {"model": model, **answer.model_dump(include={"model", "usage"}, exclude_none=True)}
+    told = {"model": model, **answer.model_dump(include={"id", "model", "usage"}, exclude_none=True)}
     if isinstance(answer, SearchResultList):
         told["search_results"] = [result.model_dump(exclude_none=True) for result in answer.results]
     return told
-
-
-def sum_into(total: dict[str, Any], usage: Mapping[str, Any]) -> None:
-    """Add a usage to a total, number by number, at every depth; what does not add up is left out.
-
-    >>> total = {"total_tokens": 1}
-    >>> sum_into(total, {"total_tokens": 2, "details": {"text": 1}, "note": "x"})
-    >>> total
-    {'total_tokens': 3, 'details': {'text': 1}}
-    """
-    for name, value in usage.items():
-        known = total.get(name)
-        if isinstance(value, Mapping):
-            if known is None or isinstance(known, dict):
-                sum_into(total.setdefault(name, {}), value)
-        elif _counts(value) and not isinstance(known, dict):
-            total[name] = (known or 0) + value
-
-
-def _counts(value: Any) -> bool:
-    """Whether a value is a number that can be summed: neither NaN, nor one that no float holds."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 2**63

@@ -48,6 +48,7 @@ class Config:
     default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     default_query: Mapping[str, str] = field(default_factory=dict)
     proxy: str | None = field(default=None, repr=False)
+    system_key: SecretStr | None = None
     stream_usage: bool = True
     split_think: bool = False
     join_deltas: bool = False
@@ -59,6 +60,15 @@ class Config:
         if isinstance(self.api_key, SecretStr):
             return self.api_key.get_secret_value()
         return checked_key(self.api_key())
+
+    def account_key(self) -> str:
+        """The key for bills and balances. Raises `ConfigurationError` where none is set."""
+        if self.system_key is None:
+            raise ConfigurationError(
+                "no system key: set GEEKAI_SYSTEM_KEY, or in code pass system_key=…; bills and balances take it"
+                " in place of the API key (没有系统密钥：请设置 GEEKAI_SYSTEM_KEY，或在代码中传入 system_key)"
+            )
+        return self.system_key.get_secret_value()
 
     def headers(self, key: str) -> dict[str, str]:
         """The headers of every request."""
@@ -87,7 +97,8 @@ _KNOWN = frozenset(name for name, declared in Config.__dataclass_fields__.items(
 def configure(
     api_key: str | SecretStr | Callable[[], str] | None = None, base_url: str | None = None, **settings: Any
 ) -> Config:
-    """A `Config` from arguments, else `GEEKAI_API_KEY`, `GEEKAI_BASE_URL`, `GEEKAI_PROXY`, else the defaults.
+    """A `Config` from arguments, else `GEEKAI_API_KEY`, `GEEKAI_BASE_URL`, `GEEKAI_SYSTEM_KEY`, `GEEKAI_PROXY`, else
+    the defaults.
 
     A setting that is None takes its default, but for `stream_chunk_timeout`. Raises `ConfigurationError`.
     """
@@ -100,6 +111,9 @@ def configure(
     url = checked_url(base_url if base_url is not None else os.environ.get("GEEKAI_BASE_URL") or MAINLAND)
     for name in settings.keys() - _KNOWN:
         raise unknown_field(name, sorted(_KNOWN))
+    if system_key := settings.get("system_key") or os.environ.get("GEEKAI_SYSTEM_KEY"):
+        plain = system_key.get_secret_value() if isinstance(system_key, SecretStr) else system_key
+        settings["system_key"] = SecretStr(checked_key(plain))
     settings["proxy"] = settings.get("proxy") or os.environ.get("GEEKAI_PROXY")
     # Only for this one does None say something else than the default: no limit.
     settings = {name: value for name, value in settings.items() if value is not None or name == "stream_chunk_timeout"}

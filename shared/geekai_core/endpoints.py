@@ -5,14 +5,15 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from pydantic_core import PydanticSerializationError, to_json
 
 from geekai_core.batches import Batch
-from geekai_core.errors import APITimeoutError, ConfigurationError, RequestError, TaskFailedError
+from geekai_core.errors import APITimeoutError, ConfigurationError, GeekAIError, RequestError, TaskFailedError
 from geekai_core.options import CLIENT_ONLY, EmbedOptions, RerankOptions
 from geekai_core.request.body import call_fields, chat_body
 from geekai_core.request.hints import unknown_field
@@ -48,12 +49,45 @@ Steps: TypeAlias = Generator[Operation[Any] | Sleep, Any, T]
 """Several requests, decided: yields what to do next, is sent what came of it."""
 
 
+class Walk(Generic[T]):
+    """Goes through `Steps`: iterate it, and set `outcome` to what came of each step within `watched()`.
+
+    `result` is what the steps return, once they have ended.
+    """
+
+    result: T
+
+    def __init__(self, steps: Steps[T]) -> None:
+        self._steps = steps
+        self._error: GeekAIError | None = None
+        self.outcome: Any = None
+
+    def __iter__(self) -> Iterator[Operation[Any] | Sleep]:
+        try:
+            step = next(self._steps)
+            while True:
+                self.outcome = self._error = None
+                yield step
+                step = self._steps.throw(self._error) if self._error else self._steps.send(self.outcome)
+        except StopIteration as stop:
+            self.result = stop.value
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Within such a block, an error of ours is what came of the step."""
+        try:
+            yield
+        except GeekAIError as error:
+            self._error = error
+
+
 def call(config: Config, operation: Operation[Any], http: httpx.Client | httpx.AsyncClient) -> Call:
     """An operation made ready to be sent with these settings through this httpx client."""
-    key = config.key()
+    key = config.account_key() if operation.of_account else config.key()
+    base_url = config.base_url.removesuffix("/v1") if operation.of_account else config.base_url
     return Call(
         method=operation.method,
-        url=config.base_url + operation.path,
+        url=base_url + operation.path,
         headers=config.headers(key),
         body=None if operation.body is None else encoded(operation.body),
         params={**config.default_query, **operation.params},
@@ -65,6 +99,7 @@ def call(config: Config, operation: Operation[Any], http: httpx.Client | httpx.A
         secret=key,
         model=(operation.body or {}).get("model"),
         known_models=config.known_models,
+        of_account=operation.of_account,
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 if TYPE_CHECKING:
     import httpx
@@ -196,6 +196,8 @@ class ConnectionOptions(BaseModel):
     """Further query parameters of every request."""
     proxy: str | None = Field(default=None, repr=False, exclude=True)
     """The proxy's URL. Default: `GEEKAI_PROXY`, else the usual environment variables."""
+    system_key: SecretStr | None = Field(default=None, repr=False, exclude=True)
+    """The key for bills and balances alone (documented). Default: `GEEKAI_SYSTEM_KEY`."""
 
 
 class ClientOptions(ConnectionOptions):

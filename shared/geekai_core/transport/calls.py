@@ -31,6 +31,7 @@ class Call:
     secret: str
     model: str | None = None
     known_models: Collection[str] = ()
+    of_account: bool = False
 
     def __repr__(self) -> str:
         return f"Call({self.method} {self.url})"
@@ -91,3 +92,5 @@ class Operation(Generic[T]):
     params: Mapping[str, Any] = field(default_factory=dict)
     within: float | None = None
     """Seconds that this request may take, where less than `total_timeout`."""
+    of_account: bool = False
+    """Whether it goes to the host's `/api` with the system key, instead of to the base URL with the API key."""

@@ -115,11 +115,19 @@ def _body(call: Call, context: Context, send: Send, deadline: Deadline, stream: 
     return b"".join(parts)
 
 
+_OF_ACCOUNT = {
+    401: "check system_key or GEEKAI_SYSTEM_KEY: bills and balances take a system key, which is not the API key",
+    404: "no bill of this id: it is ready one to three seconds after its answer",
+}
+
+
 def _hint(context: Context, call: Call) -> str | None:
     """What the request itself tells of its refusal."""
     target = context.headers.get("location")
     if 300 <= context.status < 400 and target:
         return f"a redirect to {target}, not followed so that the key stays here: check the base URL"
+    if call.of_account:
+        return _OF_ACCOUNT.get(context.status)
     ours, path = is_geekai(call.url), urlsplit(call.url).path
     if context.status == 404 and "/api/v1/" not in path and (ours or (is_here(call.url) and "/v1/" not in path)):
         return "the base URL lacks /api/v1 at its end"
