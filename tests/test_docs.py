@@ -385,5 +385,5 @@ def test_a_command_takes_the_options_that_the_pages_give_it(command: str, own: s
 
 def test_every_script_that_the_pages_name_exists() -> None:
     for page in PAGES:
-        for name in re.findall(r"\bscripts/(\w+)", page.read_text(encoding="utf-8")):
+        for name in re.findall(r"\bscripts/(\w+(?:\.py)?)", page.read_text(encoding="utf-8")):
             assert (ROOT / "scripts" / name).exists(), (page, name)
