@@ -59,9 +59,11 @@ class Message(WireModel):
     """What the model said. `content` may be empty while `reasoning_content` holds text (observed)."""
 
     role: str | None = None
+    name: str | None = None
     content: str | None = None
     reasoning_content: str | None = None
     tool_calls: list[ToolCall] | None = None
+    function_call: FunctionCall | None = None
     audio: Audio | None = None
     refusal: str | None = None
 

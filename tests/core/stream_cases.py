@@ -83,9 +83,23 @@ TEXT_CASES = [
     ),
     Case("no thoughts, split", [delta("好"), delta("的"), STOP], {"content": "好的"}, settings={"split_think": True}),
     Case(
-        "unknown fields of a delta: lists grow, others are replaced",
-        [delta(extra={"images": [1], "mood": "a"}), delta(extra={"images": [2], "mood": "b"}), STOP],
-        {"images": [1, 2], "mood": "b"},
+        "unknown fields of a delta: lists, texts and objects grow, others are replaced",
+        [
+            delta(extra={"images": [1], "mood": "a", "kind": "x", "n": 1, "note": {"text": "so ", "by": "m"}}),
+            delta(extra={"images": [2], "mood": "b", "kind": "x", "n": 2, "note": {"text": "be it", "by": "m"}}),
+            STOP,
+        ],
+        {"images": [1, 2], "mood": "ab", "kind": "x", "n": 2, "note": {"text": "so be it", "by": "m"}},
+    ),
+    Case(
+        "OpenAI's old function_call, in pieces",
+        [
+            delta(None, extra={"function_call": {"name": "weather", "arguments": ""}}),
+            delta(None, extra={"function_call": {"arguments": '{"city": '}}),
+            delta(None, extra={"function_call": {"arguments": '"上海"}'}}),
+            delta(finish_reason="function_call"),
+        ],
+        {"function_call": {"name": "weather", "arguments": '{"city": "上海"}'}},
     ),
     Case(
         "unknown fields of choice and chunk",

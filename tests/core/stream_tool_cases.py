@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from geekai_testing.replies import Json, delta, tool_call
 from tests.core.stream_case import STOP, Case
 
@@ -154,7 +156,103 @@ TOOL_CASES = [
         ],
         {"tool_calls": [{"mark": 7, "id": "c1", "type": "custom", "function": {"name": "f", "arguments": ""}}]},
     ),
-    Case("a call without a function", [tools({"id": "c1", "index": 0}), CALLS], {"tool_calls.0.id": "c1"}),
+    Case("a call without a function is none", [tools({"id": "c1", "index": 0}), STOP], {"tool_calls": None}),
+    Case(
+        "two calls of two tools under one index, with empty ids",
+        [
+            tools(tool_call("weather", '{"city": "上海"}', id="", index=0), tool_call("time", "{}", id="", index=0)),
+            CALLS,
+        ],
+        {"tool_calls.0.function": WEATHER[0]["function"], "tool_calls.1.function": TWO[1]["function"]},
+    ),
+    Case(
+        "one tool twice, without ids",
+        [tools(tool_call("time", "{}", index=0)), tools(tool_call("time", '{"zone": "CET"}', index=0)), CALLS],
+        {"tool_calls.0.function.arguments": "{}", "tool_calls.1.function.arguments": '{"zone": "CET"}'},
+    ),
+    Case(
+        "a name while the arguments are open",
+        [
+            tools(tool_call("weather", '{"city": "上海"', id="c1", index=0)),
+            tools(tool_call("null", "}", id="", index=0)),
+            CALLS,
+        ],
+        {"tool_calls": WEATHER},
+    ),
+    Case(
+        "a new id with each piece",
+        [
+            tools(tool_call("weather", "", id="c1", index=0)),
+            tools(tool_call(arguments='{"city": ', id="c2", index=0)),
+            tools(tool_call(arguments='"上海"}', id="c3", index=0)),
+            CALLS,
+        ],
+        {"tool_calls": WEATHER},
+    ),
+    Case(
+        "a piece of nulls beside each text",
+        [
+            delta(text, tool_calls=[{"index": 0, "id": None, "function": {"name": None, "arguments": None}}])
+            for text in "好的"
+        ]
+        + [STOP],
+        {"content": "好的", "tool_calls": None},
+    ),
+    *(
+        Case(
+            f"arguments that come as {' then '.join(pieces)}",
+            [tools(tool_call("weather", "", id="c1", index=0))]
+            + [tools(tool_call(arguments=piece, index=0)) for piece in pieces]
+            + [CALLS],
+            {"tool_calls": WEATHER},
+        )
+        for pieces in (
+            ["{}", '{"city": "上海"}'],
+            ["null", '{"city": ', '"上海"}'],
+            ['{"city": ', '"上海"}', '{"city": "上海"}'],
+            ['{"city": "上海"}'] * 3,
+            ['{"city": "上海"}', '{"city": ', '"上海"}'],
+            ['{"city": ', '{"city": "上', '{"city": "上海"', '{"city": "上海"}'],
+            ['{"ci', '{"city": "上海"}'],
+            ['{"city": ', '"上海"}', "}"],
+        )
+    ),
+    Case(
+        "arguments encoded twice",
+        [
+            tools(tool_call("weather", json.dumps('{"city": "上')[:-1], id="c1", index=0)),
+            tools(tool_call(arguments=json.dumps('海"}')[1:], index=0)),
+            CALLS,
+        ],
+        {"tool_calls": WEATHER},
+    ),
+    *(
+        Case(
+            f"arguments that are {spelt!r}: none",
+            [tools(tool_call("time", spelt, id="c2", index=0)), CALLS],
+            {"tool_calls": TWO[1:]},
+        )
+        for spelt in ("null", '"null"', "[]", '"[]"', [], {})
+    ),
+    Case(
+        "what a vendor adds to a call, in pieces",
+        [
+            tools(tool_call("weather", "", id="c1", index=0) | {"signature": "ab"}),
+            tools(tool_call(arguments='{"city": "上海"}', index=0) | {"signature": "cd", "extra": {"x": [1]}}),
+            tools({"index": 0, "extra": {"x": [2]}}),
+            CALLS,
+        ],
+        {"tool_calls": [WEATHER[0] | {"signature": "abcd", "extra": {"x": [1, 2]}}]},
+    ),
+    Case(
+        "a call whose name comes last",
+        [
+            tools(tool_call(arguments='{"city": ', id="c1", index=0)),
+            tools(tool_call("weather", '"上海"}', index=0)),
+            CALLS,
+        ],
+        {"tool_calls": WEATHER},
+    ),
     Case("no calls", [delta("好", tool_calls=[]), STOP], {"content": "好"}),
     Case(
         "text beside a call",

@@ -16,6 +16,8 @@ WHOLE = ("whole", "awhole")
 STREAMED = ("stream", "astream")
 WAYS = (*WHOLE, *STREAMED)
 MODEL = "test-model"
+MAY_WARN = "*"
+"""Of a row's `warns`: a warning may come, and need not."""
 
 
 class Check:
@@ -214,7 +216,7 @@ class Wish:
     belong to `tools`. `schema`, `method`: structured output. `times`: so many equal calls, each by a new object.
     `sends`: of each request's body what is beside model and messages, or a `Check`; `messages` where they are not "Hi".
     `gives`: of the last answer what is not empty: see `sides.Outcome`. `warns`: words of a warning that must come.
-    `heads`, `query`: what the first request's headers and query must hold. `wanted`: see `Wanted`, by side.
+    `fresh`: by a server of its own, which has answered nothing yet. `heads`, `query`: what the first request's headers and query must hold. `wanted`: see `Wanted`, by side.
     """
 
     name: str
@@ -231,6 +233,7 @@ class Wish:
     schema: Any = None
     method: str | None = None
     times: int = 1
+    fresh: bool = False
     replies: Sequence[Answer] = (HELLO,)
     sends: Sequence[Any] = ({},)
     gives: Mapping[str, Any] = field(default_factory=lambda: {"text": "Hello."})

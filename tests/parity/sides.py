@@ -78,7 +78,8 @@ def _caught(outcome: Outcome) -> Iterator[None]:
 def _collected(outcome: Outcome, collected: Any) -> None:
     """The details of the prompt's tokens, as `collect()` counted them."""
     details = collected.usage.get("prompt_tokens_details") or {}
-    outcome.cached, outcome.written = details.get("cached_tokens"), details.get("cache_creation_tokens")
+    outcome.cached = details.get("cached_tokens")
+    outcome.written = details.get("cache_creation_tokens", details.get("cache_write_tokens"))
 
 
 async def langchain(wish: Wish, way: str, *, base_url: str, model: str, stored: bool) -> Outcome:

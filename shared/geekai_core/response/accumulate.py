@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from geekai_core.response.audio import AudioPieces
+from geekai_core.response.extras import Extras
 from geekai_core.response.think import ThinkSplitter
 from geekai_core.response.tool_calls import ToolCallPiece, ToolCalls
 
@@ -57,7 +58,8 @@ class _Choice:
         self.finish_reason: str | None = None
         self.role = "assistant"
         self.extra: dict[str, Any] = {}
-        self.message_extra: dict[str, Any] = {}
+        self.function_call: ToolCalls | None = None
+        self.message_extra = Extras()
         self.think = ThinkSplitter() if split_think else None
 
     def wire(self, index: int) -> dict[str, Any]:
@@ -72,7 +74,9 @@ class _Choice:
             message["audio"] = self.audio.wire()
         if self.refusal:
             message["refusal"] = "".join(self.refusal)
-        message.update(self.message_extra)
+        if self.function_call:
+            message["function_call"] = self.function_call.wire()[0]["function"]
+        message.update(self.message_extra.wire())
         choice: dict[str, Any] = {"index": index, "finish_reason": self.finish_reason, "message": message}
         if self.logprobs:
             choice["logprobs"] = self.logprobs
@@ -120,7 +124,9 @@ class Accumulator:
         for index, choice in self._choices.items():
             delta = Delta(index, last or {})
             if choice.calls:
-                delta.tool_calls = choice.calls.finish() or None
+                delta.tool_calls = choice.calls.finish(choice.finish_reason) or None
+            if choice.function_call:
+                choice.function_call.finish(choice.finish_reason)
             if choice.think:
                 self._add_text(choice, delta, *choice.think.finish())
             if delta.tool_calls or delta.content or delta.reasoning_content:
@@ -162,9 +168,11 @@ class Accumulator:
             if not isinstance(index, int):
                 raise TypeError(f"a choice's index is {index!r}")
             choice = self._choices[index] = _Choice(self._split_think)
-        part = raw.get("delta") or raw.get("message")
         delta = Delta(index, chunk)
+        part = raw.get("delta")
         told = self._part(choice, delta, part) if part else False
+        if not part and (message := raw.get("message")):
+            told = self._part(choice, delta, message, whole=True)
         for key, value in raw.items():
             if value is None or key in ("index", "delta", "message"):
                 continue
@@ -174,6 +182,8 @@ class Accumulator:
                         raise TypeError(f"a finish reason is {value!r}")
                     choice.finish_reason = delta.finish_reason = value
                     told = True
+                    if choice.calls:
+                        delta.tool_calls = choice.calls.finish(value, delta.tool_calls or ()) or None
             elif key == "logprobs":
                 choice.logprobs = _joined_logprobs(choice.logprobs, value)
                 delta.logprobs = value
@@ -182,7 +192,7 @@ class Accumulator:
                 choice.extra[key] = value
         return delta if told else None
 
-    def _part(self, choice: _Choice, delta: Delta, part: Mapping[str, Any]) -> bool:
+    def _part(self, choice: _Choice, delta: Delta, part: Mapping[str, Any], whole: bool = False) -> bool:
         """One delta, or one whole message. True if it told anything."""
         told = False
         for key, value in part.items():
@@ -201,7 +211,7 @@ class Accumulator:
                 if key == "reasoning_content" or not part.get("reasoning_content"):
                     told = self._add_text(choice, delta, value, "") or told
             else:
-                told = self._rare(choice, delta, key, value) or told
+                told = self._rare(choice, delta, key, value, whole) or told
         return told
 
     @staticmethod
@@ -214,11 +224,11 @@ class Accumulator:
             delta.content = (delta.content or "") + content
         return bool(reasoning or content)
 
-    def _rare(self, choice: _Choice, delta: Delta, key: str, value: Any) -> bool:
+    def _rare(self, choice: _Choice, delta: Delta, key: str, value: Any, whole: bool) -> bool:
         """The fields of a delta that most chunks do not have."""
         if key == "tool_calls":
-            choice.calls = choice.calls or ToolCalls()
-            delta.tool_calls = choice.calls.feed(value) or None
+            choice.calls = ToolCalls() if choice.calls is None else choice.calls
+            delta.tool_calls = choice.calls.feed(value, whole=whole) or None
             return delta.tool_calls is not None
         if key == "audio" and isinstance(value, Mapping):
             choice.audio = choice.audio or AudioPieces()
@@ -234,7 +244,11 @@ class Accumulator:
         if key in SEARCH_KEYS or key == "citations":
             self._top_field(key, value)
             return False
-        merge_extra(choice.message_extra, key, value)
+        if key == "function_call" and isinstance(value, Mapping):  # OpenAI's old form of one call
+            choice.function_call = ToolCalls() if choice.function_call is None else choice.function_call
+            choice.function_call.feed({"function": value})
+        else:
+            choice.message_extra.add(key, value)
         delta.extra = {**(delta.extra or {}), key: value}
         return True
 
@@ -244,15 +258,9 @@ class Accumulator:
         others = [p for p in parts if not (isinstance(p, Mapping) and p.get("type") == "text")]
         told = self._add_text(choice, delta, "", text)
         if others:
-            merge_extra(choice.message_extra, "content_parts", others)
+            choice.message_extra.add("content_parts", others)
             delta.extra = {**(delta.extra or {}), "content_parts": others}
         return told or bool(others)
-
-
-def merge_extra(extra: dict[str, Any], key: str, value: Any) -> None:
-    """An unknown field of a delta: lists grow, anything else is replaced."""
-    known = extra.get(key)
-    extra[key] = [*known, *value] if isinstance(known, list) and isinstance(value, list) else value
 
 
 def unique(items: Iterable[Any]) -> list[Any]:

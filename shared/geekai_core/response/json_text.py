@@ -57,6 +57,17 @@ _SURROGATE = (
 """Escapes; `half` is one that stands for half a character, which no text may hold."""
 
 
+def whole_characters(text: str) -> str:
+    r"""A text of JSON with U+FFFD for each escape that stands for half a character.
+
+    >>> whole_characters(r'{"a": "\ud83d!"}')
+    '{"a": "\\ufffd!"}'
+    """
+    if "\\u" not in text:
+        return text
+    return re.sub(_SURROGATE, lambda found: r"\ufffd" if found["half"] else found[0], text)
+
+
 _OPENING = re.compile(r"[{\[]")
 
 
@@ -93,12 +104,12 @@ def read_json(text: str, kind: type | tuple[type, ...] = (dict, list)) -> Any:
     JSON that was encoded twice, and line breaks within strings. `kind`: which values count. Raises
     `InvalidResponseError` with an excerpt when there is none.
     """
-    text = re.sub(_SURROGATE, lambda found: r"\ufffd" if found["half"] else found[0], text)
+    text = whole_characters(text)
     answer = text.rpartition(_THINK_END)[2]
     for candidate in dict.fromkeys((text, answer, strip_fences(answer))):
-        value = _parsed(candidate)
+        value = parsed_json(candidate)
         if isinstance(value, str) and not isinstance("", kind):
-            value = _parsed(value)
+            value = parsed_json(value)
         if isinstance(value, kind):
             return value
     within = [found for found in _embedded(answer) if isinstance(found[1], kind)]
@@ -115,14 +126,39 @@ def _no_constant(name: str) -> Any:
 _DECODER = json.JSONDecoder(strict=False, parse_constant=_no_constant)
 
 
-_NONE = object()
+NO_JSON = object()
+"""In place of a value: the text is no JSON."""
 
 
-def _parsed(text: str) -> Any:
+def parsed_json(text: str) -> Any:
+    """The JSON value that a text is, line breaks within strings allowed; `NO_JSON` where it is none."""
     try:
         return _DECODER.decode(text)
     except (ValueError, RecursionError):
-        return _NONE
+        return NO_JSON
+
+
+def json_values(text: str) -> list[Any]:
+    """The JSON values that a text is, one behind the other; `NO_JSON` is the last where something else follows.
+
+    Closing brackets too many are nothing.
+
+    >>> json_values('{"a": 1}{"a": 1}}'), json_values("[1] 2 x")[:2]
+    ([{'a': 1}, {'a': 1}], [[1], 2])
+    """
+    text = whole_characters(text)
+    values: list[Any] = []
+    position = 0
+    while position < len(text):
+        if text[position] in " \t\r\n" or (values and text[position] in "}]"):
+            position += 1
+            continue
+        try:
+            value, position = _DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            value, position = NO_JSON, len(text)
+        values.append(value)
+    return values
 
 
 def _embedded(text: str) -> Iterator[tuple[int, Any]]:

@@ -1,15 +1,27 @@
-"""Pieces of streamed tool calls to whole calls, in every way that servers cut and number them.
+"""The tool calls of an answer, in every way that servers cut, number and name them.
 
-Seen in the wild: pieces with an index, without one, all with index 0 and a new id for each call, several calls in one
-delta, id or name repeated with each piece or sent in pieces, arguments null, empty, or an object instead of a string.
+Each entry of a whole message is a call of its own. The pieces of a stream are put together by six rules:
+
+(a) They are for streams alone.
+(b) A piece without a name opens no call while one is open: it belongs to the call of its id, else of its index, else
+    to the one opened last.
+(c) A piece with a name, where the call's arguments are whole already, opens a new call.
+(d) Once arguments have come, name and id are closed.
+(e) A call that never gets a name is none.
+(f) A repeated id under the same index is the same call; a new id with a name is a new call.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+
+from geekai_core.response.arguments import GrowingArguments
+from geekai_core.response.extras import Extras
+
+_KNOWN = frozenset({"index", "id", "type", "function"})
 
 
 class ToolCallPiece:
@@ -32,120 +44,188 @@ class ToolCallPiece:
 
 
 class _Call:
-    __slots__ = ("arguments", "extra", "id", "index", "name", "object_arguments", "type")
+    __slots__ = ("arguments", "closed", "early", "extras", "function_extras", "id", "index", "name", "slot", "type")
 
     def __init__(self, index: Any) -> None:
         self.index = index
         self.id = ""
         self.name = ""
         self.type = "function"
-        self.arguments: list[str] = []
-        self.object_arguments = False
-        self.extra: dict[str, Any] = {}
+        self.slot = -1
+        self.closed = False
+        self.arguments = GrowingArguments()
+        self.early: list[str] = []
+        self.extras = Extras()
+        self.function_extras = Extras()
+
+    @property
+    def name_closed(self) -> bool:
+        """Whether the name is whole. Some servers send it in pieces, beside empty arguments, of calls with an id."""
+        return bool(self.arguments) or (self.closed and not self.id)
+
+    def wire(self) -> dict[str, Any]:
+        function = {**self.function_extras.wire(), "name": self.name, "arguments": self.arguments.text}
+        return {**self.extras.wire(), "id": self.id, "type": self.type, "function": function}
 
 
 class ToolCalls:
     """The calls of one choice."""
 
-    __slots__ = ("_calls",)
+    __slots__ = ("_by_key", "_last", "_mixed", "_named", "_shared", "_unfinished")
 
     def __init__(self) -> None:
-        self._calls: list[_Call] = []
+        self._named: list[_Call] = []
+        self._last: _Call | None = None
+        self._by_key: dict[Any, _Call] = {}
+        self._shared: set[Any] = set()
+        self._unfinished: set[_Call] = set()
+        self._mixed = False
 
-    def feed(self, pieces: Any) -> list[ToolCallPiece]:
-        """The normalised pieces of a delta's `tool_calls`. Raises TypeError for what is none."""
-        pieces = pieces if isinstance(pieces, list) else [pieces]
-        if not all(isinstance(piece, Mapping) for piece in pieces):
-            raise TypeError("a tool call is no object")
-        found = [self._feed_one(piece) for piece in pieces]
+    def __bool__(self) -> bool:
+        return bool(self._named)
+
+    def feed(self, pieces: Any, *, whole: bool = False) -> list[ToolCallPiece]:
+        """The pieces of a delta's `tool_calls`, or the entries of a `whole` message's; what is none is passed over."""
+        given = pieces if isinstance(pieces, list) else [pieces]
+        found = [self._feed_one(piece, whole) for piece in given if isinstance(piece, Mapping)]
         return [piece for piece in found if piece is not None]
 
-    def finish(self) -> list[ToolCallPiece]:
-        """Ids for the calls to which the server gave none: both frameworks need one to match the result."""
-        pieces = []
-        for slot, call in enumerate(self._calls):
-            if not call.id:
-                call.id = f"call_{uuid.uuid4().hex[:24]}"
-                pieces.append(ToolCallPiece(slot, call.id, None, ""))
+    def finish(self, finish_reason: str | None, told: Iterable[ToolCallPiece] = ()) -> list[ToolCallPiece]:
+        """What is left to say at the end: arguments held back, and an id for each call without one of its own.
+
+        `told`: pieces of the same delta, to which it is added.
+        """
+        pieces = list(told)
+        last = {piece.slot: piece for piece in pieces}
+        if self._unfinished and any(call.arguments.surplus for call in self._named):
+            self._mixed = True
+        for call in self._named:
+            left = call.arguments.end(finish_reason, mixed=self._mixed)
+            made = "" if call.id else f"call_{uuid.uuid4().hex[:24]}"
+            call.id = call.id or made
+            if left or made:
+                piece = last.get(call.slot)
+                if piece is None:
+                    piece = ToolCallPiece(call.slot, None, None, "")
+                    pieces.append(piece)
+                piece.arguments += left
+                piece.id = piece.id or made or None
         return pieces
 
     def wire(self) -> list[dict[str, Any]]:
         """The whole calls, in wire form."""
-        return [
-            {
-                **call.extra,
-                "id": call.id,
-                "type": call.type,
-                "function": {"name": call.name, "arguments": "".join(call.arguments)},
-            }
-            for call in self._calls
-        ]
+        return [call.wire() for call in self._named]
 
-    def _feed_one(self, piece: Mapping[str, Any]) -> ToolCallPiece | None:
+    def _feed_one(self, piece: Mapping[str, Any], whole: bool) -> ToolCallPiece | None:
         function = piece.get("function")
         if not isinstance(function, Mapping):
             function = {}
-        call_id, name = piece.get("id") or "", function.get("name") or ""
-        slot = self._slot(piece.get("index"), str(call_id), str(name), function.get("arguments"))
-        call = self._calls[slot]
+        index, call_id, name = piece.get("index"), _text(piece.get("id")), _text(function.get("name"))
+        arguments = _arguments_text(function.get("arguments"))
+        keys = _keys(index, call_id)
+        call = None if whole else self._owner(keys, index, call_id, name, arguments)
+        if call is None:
+            call = self._open(index, keys)
         if piece.get("type"):
-            call.type = piece["type"]
-        for key, value in piece.items():
-            if key not in ("index", "id", "type", "function") and value is not None:
-                call.extra[key] = value
-        new_id = self._new_part(call.id, str(call_id)) if not call.arguments else ""
-        new_name = self._new_part(call.name, str(name))
-        arguments = self._arguments(call, function.get("arguments"))
-        call.id += new_id
+            call.type = _text(piece["type"]) or call.type
+        call.extras.add_all(piece, _KNOWN)
+        call.function_extras.add_all(function, ("name", "arguments"))
+        new_id = "" if call.id and (call.closed or arguments) and not name else self._new_id(call, index, call_id)
+        new_name = "" if call.name and call.name_closed else _new_part(call.name, name)
         call.name += new_name
-        if arguments:
-            call.arguments.append(arguments)
-        if not (new_id or new_name or arguments):
+        call.closed = call.closed or function.get("arguments") is not None
+        told = self._told(call, new_id, new_name, arguments)
+        if call.arguments.complete:
+            self._unfinished.discard(call)
+        return told
+
+    def _open(self, index: Any, keys: list[Any]) -> _Call:
+        call = self._last = _Call(index)
+        self._shared.update(key for key in keys if self._by_key.get(key) in self._unfinished)
+        self._by_key.update(dict.fromkeys(keys, call))
+        self._unfinished.add(call)
+        return call
+
+    def _owner(self, keys: list[Any], index: Any, call_id: str, name: str, arguments: str) -> _Call | None:
+        """The call that a piece of a stream belongs to; None where it opens one."""
+        if self._last is None:
             return None
-        return ToolCallPiece(slot, new_id or None, new_name or None, arguments)
+        key = next((key for key in keys if key in self._by_key), None)
+        call = self._last if key is None else self._by_key[key]
+        if name and key is None and index is not None and call.name:
+            return None
+        if name and _opens(call, index, call_id, name, arguments):
+            return None
+        guessed = bool(arguments) and (key is None or key in self._shared) and not self._unfinished <= {call}
+        strange = bool(name and call.name_closed) and name not in (call.name, "null", "None")
+        self._mixed = self._mixed or guessed or strange
+        return call
 
-    def _slot(self, index: Any, call_id: str, name: str, arguments: Any) -> int:
-        """Which call a piece belongs to; opens a new one where it belongs to none."""
-        calls = self._calls
-        if index is not None:
-            last = next((i for i in range(len(calls) - 1, -1, -1) if calls[i].index == index), None)
-        else:
-            by_id = next((i for i, call in enumerate(calls) if call_id and call.id == call_id), None)
-            last = by_id if by_id is not None else (len(calls) - 1 if calls else None)
-        if last is not None and not self._is_new(calls[last], index, call_id, name, arguments):
-            return last
-        calls.append(_Call(index))
-        return len(calls) - 1
+    def _told(self, call: _Call, new_id: str, new_name: str, arguments: str) -> ToolCallPiece | None:
+        """What a piece adds to a call; nothing before its name has come, and then everything."""
+        if not call.name:
+            call.early.append(arguments)
+            return None
+        if call.slot < 0:
+            call.slot = len(self._named)
+            self._named.append(call)
+            new_id = call.id
+        parts, call.early = [*call.early, arguments], []
+        told = "".join(call.arguments.add(part) for part in parts if part)
+        if not (new_id or new_name or told):
+            return None
+        return ToolCallPiece(call.slot, new_id or None, new_name or None, told)
 
-    @staticmethod
-    def _is_new(call: _Call, index: Any, call_id: str, name: str, arguments: Any) -> bool:
-        """Whether a piece under a known index, or without one, begins another call.
+    def _new_id(self, call: _Call, index: Any, call_id: str) -> str:
+        """What a piece adds to a call's id. An id that another call has already is none of its own."""
+        new = _new_part(call.id, call_id)
+        if not new or (call.id and call.closed):
+            return ""
+        if not call.id and ("own id", call_id) in self._by_key:
+            return ""
+        call.id += new
+        self._by_key.update(dict.fromkeys([*_keys(index, call.id), ("own id", call.id)], call))
+        return new
 
-        A new id with a name does, unless both only grow. Without an id or an index, a name does once the call has
-        arguments, or when it comes with whole ones.
-        """
-        if call_id and call.id and call_id != call.id and name:
-            growing = call_id.startswith(call.id) and name.startswith(call.name)
-            return bool(call.arguments) or not growing
-        if index is None and not call_id and name and call.name:
-            return bool(call.arguments) or isinstance(arguments, Mapping)
+
+def _keys(index: Any, call_id: str) -> list[Any]:
+    """By what the call of a piece is found, the surest first."""
+    index = index if isinstance(index, (int, str)) else None
+    by_id = [("index and id", index, call_id), ("id", call_id)] if call_id else []
+    return by_id if index is None else [*by_id, ("index", index)]
+
+
+def _opens(call: _Call, index: Any, call_id: str, name: str, arguments: str) -> bool:
+    """Whether a piece with a name that leads to a known call opens another one."""
+    same_id = bool(call_id) and call_id == call.id
+    if same_id and index == call.index:
         return False
+    if call.arguments.complete:
+        return True
+    if same_id or not call.name:
+        return same_id and name != call.name
+    grows = not call.name_closed and name.startswith(call.name)
+    if call_id and call.id:
+        return not (grows and call_id.startswith(call.id))
+    return (
+        not call.arguments and name != call.name and (call.name_closed or (not grows and arguments.lstrip()[:1] == "{"))
+    )
 
-    @staticmethod
-    def _new_part(known: str, given: str) -> str:
-        """The part of `given` that is not `known` yet: all of a first or next piece, nothing of a repetition."""
-        if not given or given == known:
-            return ""
-        return given[len(known) :] if known and given.startswith(known) else given
 
-    @staticmethod
-    def _arguments(call: _Call, given: Any) -> str:
-        if given is None or given == "":
-            return ""
-        if isinstance(given, str):
-            return given
-        # A whole object, where a string of JSON is the rule; sent again, it says nothing new.
-        if call.object_arguments:
-            return ""
-        call.object_arguments = True
-        return json.dumps(given, ensure_ascii=False)
+def _new_part(known: str, given: str) -> str:
+    """The part of `given` that is not `known` yet: all of a first or next piece, nothing of a repetition."""
+    return "" if given == known else given.removeprefix(known)
+
+
+def _text(value: Any) -> str:
+    """A name or an id, which some servers send as a number."""
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return ""
+    return str(value)
+
+
+def _arguments_text(given: Any) -> str:
+    """Arguments as JSON text; some servers send the object itself."""
+    if given is None or isinstance(given, str):
+        return given or ""
+    return json.dumps(given, ensure_ascii=False)

@@ -1,0 +1,34 @@
+"""How an answer ended: vendors' words for it in one vocabulary. Pure."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter", "error"]
+"""OpenAI's words, and `error` for an answer that the server itself broke off."""
+
+_WORDS: dict[FinishReason, str] = {
+    "stop": "end_turn eos eos_token stop_sequence stop_token complete completed finished finish normal done end",
+    "length": "max_tokens max_token max_output_tokens max_completion_tokens max_length model_length token_limit"
+    " model_context_window_exceeded context_length_exceeded length_limit incomplete",
+    "tool_calls": "tool_call tool_use function_call function_calls",
+    "content_filter": "content_filtered sensitive safety refusal refused recitation blocklist prohibited_content spii"
+    " image_safety language model_armor guardrail_intervened blocked risk",
+    "error": "error_finish network_error insufficient_system_resource failed failure fail abort aborted cancelled"
+    " canceled timeout internal_error server_error overloaded malformed_function_call malformed_response"
+    " unexpected_tool_call malformed_tool_use malformed_model_output",
+}
+"""Of DeepSeek, Zhipu, MiniMax, Qwen, Mistral, Anthropic, Bedrock, Gemini, Cohere, vLLM, OpenRouter."""
+
+_NORMAL: dict[str, FinishReason] = {
+    word: reason for reason, words in _WORDS.items() for word in (reason, *words.split())
+}
+
+
+def normal_finish_reason(word: str | None) -> FinishReason | None:
+    """A vendor's word for how an answer ended, in OpenAI's; None for none, and for one that is unknown.
+
+    >>> normal_finish_reason("MAX_TOKENS"), normal_finish_reason("insufficient_system_resource")
+    ('length', 'error')
+    """
+    return _NORMAL.get(word.strip().lower().replace("-", "_")) if word else None

@@ -1,0 +1,152 @@
+"""Single fields that some models refuse, left out the second time: field.md, section 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.parity.form import CLOCK, HELLO, MAY_WARN, WEATHER, Check, Wish, made, refuses, says
+from tests.parity.refusals import CALLS, LYON, ONE, TOOLS
+
+BOTH = {"calls": [("weather", {"city": "Lyon"}), ("clock", {"zone": "CET"})]}
+TWO_CALLS = says(None, calls=[made("weather", LYON), made("clock", '{"zone": "CET"}', "c2")])
+TWO_TOOLS = {"tools": [WEATHER.wire(), CLOCK.wire()]}
+
+
+def left_out(name: str, words: str, parallel: bool, status: int = 400) -> Wish:
+    """`parallel_tool_calls` refused: left out, and at once when the model is asked again."""
+    return Wish(
+        name=name,
+        tools=[WEATHER, CLOCK],
+        parallel=parallel,
+        times=2,
+        replies=[refuses(words, status), TWO_CALLS, TWO_CALLS],
+        sends=[{**TWO_TOOLS, "parallel_tool_calls": parallel}, TWO_TOOLS, TWO_TOOLS],
+        gives=BOTH if parallel else ONE,
+        warns=MAY_WARN,
+    )
+
+
+PARALLEL = [
+    *(
+        left_out(f"parallel calls: {words}", words, parallel)
+        for words, parallel in (
+            ("Unsupported parameter: 'parallel_tool_calls' is not supported with this model.", True),
+            ("Unknown parameter: 'parallel_tool_calls'.", True),
+            ("parallel_tool_calls: Extra inputs are not permitted", False),
+            ("参数 parallel_tool_calls 不支持", False),
+        )
+    ),
+    left_out("parallel calls: 422", "unexpected keyword parallel_tool_calls", True, 422),
+    Wish(
+        name="parallel calls that nobody asked for",
+        tools=[WEATHER],
+        replies=[CALLS],
+        sends=[{"tools": TOOLS}],
+        gives=ONE,
+    ),
+    Wish(
+        name="the model's parallel_tool_calls",
+        fields={"parallel_tool_calls": False},
+        tools=[WEATHER, CLOCK],
+        replies=[TWO_CALLS],
+        sends=[{**TWO_TOOLS, "parallel_tool_calls": False}],
+        gives=ONE,
+    ),
+    # LlamaIndex's agents say True by themselves, so what the model object says wins there.
+    Wish(
+        name="the model's parallel_tool_calls wins over an agent's default",
+        fields={"parallel_tool_calls": False},
+        tools=[WEATHER, CLOCK],
+        parallel=True,
+        replies=[TWO_CALLS],
+        sends=[{**TWO_TOOLS, "parallel_tool_calls": False}],
+        gives=ONE,
+        sides=["li"],
+    ),
+]
+
+
+LIMIT = {"max_completion_tokens": 9, "max_tokens": 9}
+
+
+def limited(name: str, words: str, second: Any, status: int = 400) -> Wish:
+    """A token limit under both names, one of them refused."""
+    return Wish(
+        name=name,
+        fields={"max_tokens": 9},
+        times=2,
+        replies=[refuses(words, status), HELLO, HELLO],
+        sends=[LIMIT, second, second],
+        warns=MAY_WARN,
+    )
+
+
+ONE_NAME = Check("a body with the limit under one name", lambda body: len({*LIMIT} & {*body}) == 1)
+LIMITS = [
+    Wish(name="a token limit at a host that is not GeekAI's", fields={"max_tokens": 9}, sends=[LIMIT]),
+    Wish(name="a token limit of the call", call={"max_completion_tokens": 9}, sends=[LIMIT]),
+    limited(
+        "max_tokens refused",
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+        {"max_completion_tokens": 9},
+    ),
+    limited(
+        "max_completion_tokens refused", "max_completion_tokens: Extra inputs are not permitted", {"max_tokens": 9}
+    ),
+    limited("max_completion_tokens refused: 422", "unknown field `max_completion_tokens`", {"max_tokens": 9}, 422),
+    limited(
+        "both names refused together",
+        "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
+        ONE_NAME,
+    ),
+    Wish(
+        name="a token limit that is too high is no refusal",
+        fields={"max_tokens": 9},
+        replies=[refuses("max_tokens is too large: 9. This model supports at most 8 completion tokens")],
+        sends=[LIMIT],
+        gives={"error": "BadRequestError"},
+    ),
+]
+
+
+def json_mode(name: str, words: str, status: int = 400) -> Wish:
+    both = {"json_mode": True, "response_format": {"type": "json_object"}}
+    alone = {"response_format": {"type": "json_object"}}
+    return Wish(
+        name=name,
+        fields={"json_mode": True},
+        times=2,
+        replies=[refuses(words, status), says("{}"), says("{}")],
+        sends=[both, alone, alone],
+        gives={"text": "{}"},
+        warns=MAY_WARN,
+    )
+
+
+JSON_MODE = [
+    json_mode("json_mode as an extra field", "json_mode: Extra inputs are not permitted"),
+    json_mode("json_mode as an unknown argument", "Unrecognized request argument supplied: json_mode"),
+    json_mode("json_mode as an unexpected field: 422", "Unexpected field: json_mode", 422),
+]
+
+WISHES = [*PARALLEL, *LIMITS, *JSON_MODE]
+
+NOT_YET = {
+    "parallel calls: Unsupported parameter: 'parallel_tool_calls' is not supported with this model.": "lc li",
+    "parallel calls: Unknown parameter: 'parallel_tool_calls'.": "lc li",
+    "parallel calls: parallel_tool_calls: Extra inputs are not permitted": "lc li",
+    "parallel calls: 参数 parallel_tool_calls 不支持": "lc li",
+    "parallel calls: 422": "lc li",
+    "the model's parallel_tool_calls": "lc li",
+    "the model's parallel_tool_calls wins over an agent's default": "li",
+    "a token limit at a host that is not GeekAI's": "lc li",
+    "a token limit of the call": "lc li",
+    "max_tokens refused": "lc li",
+    "max_completion_tokens refused": "lc li",
+    "max_completion_tokens refused: 422": "lc li",
+    "both names refused together": "lc li",
+    "a token limit that is too high is no refusal": "lc li",
+    "json_mode as an extra field": "lc li",
+    "json_mode as an unknown argument": "lc li",
+    "json_mode as an unexpected field: 422": "lc li",
+}
