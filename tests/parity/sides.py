@@ -195,7 +195,7 @@ async def llama_index(wish: Wish, way: str, *, base_url: str, model: str, stored
     """The wish through `GeekAI`. `stored`: answers pass through JSON before they go back."""
     outcome = Outcome()
     with _caught(outcome):
-        known = {"model": model, "api_key": KEY, "api_base": base_url, "max_retries": 0}
+        known: Json = {"model": model, "api_key": KEY, "api_base": base_url, "max_retries": 0, "context_window": 9999}
         if wish.method is not None:
             known["should_use_structured_outputs"] = wish.method == "json_schema"
         llm = llama_index_geekai.GeekAI(**{**known, **wish.fields, **wish.li})

@@ -18,6 +18,7 @@ from geekai_testing.replies import Reply, Request, error
 from geekai_testing.scripted import ScriptedServer
 from tests.parity import (
     arguments,
+    callers,
     calls,
     ends,
     fields,
@@ -41,6 +42,7 @@ TABLES = (
     *(histories, parts, fields),
     *(refusals, refused_fields, ladder),
     *(odd_answers, odd_usage, ends),
+    callers,
 )
 NAMES = {"lc": "ChatGeekAI", "li": "GeekAI", "alike": "both"}
 _models = itertools.count()
