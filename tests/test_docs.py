@@ -74,6 +74,7 @@ def test_every_python_block_of_a_page_runs_and_prints_what_the_page_shows(
     """In the page's order; a tab knows what stands outside the tabs and in the tabs of its name. `…` is anything."""
     names: dict[str, dict[str, object]] = {"": {"__name__": "__docs__"}}
     monkeypatch.setenv("GEEKAI_API_KEY", "sk-docs")
+    monkeypatch.setenv("GEEKAI_SYSTEM_KEY", "sys-docs")
     with ScriptedServer(answer) as server:
         monkeypatch.setenv("GEEKAI_BASE_URL", server.base_url)
         for tab, code, output in blocks(page):
