@@ -65,7 +65,8 @@ def _run(options: argparse.Namespace) -> None:
 def _report(docs: Path, library: Library) -> None:
     """Say what of the documents is searched, and what is not, and why."""
     read = library.documents
-    _say(_("{docs}: {files} documents, {passages} passages"), docs=docs, files=read.count, passages=len(read.passages))
+    files = len({passage.link for passage in read.passages})
+    _say(_("{docs}: documents: {files}, passages: {passages}"), docs=docs, files=files, passages=len(read.passages))
     for why, names in read.skipped.items():
         more = f", … ({len(names)})" if len(names) > SHOWN else ""
         _say(_("skipped, {why}: {names}"), why=why, names=", ".join(names[:SHOWN]) + more)

@@ -40,7 +40,7 @@ async def answer(request: ChatRequest, engine: Engine, library: Library) -> Chun
     plan = prompting.make_plan(request, engine.model, given)
     begun: set[int] = set()
     async with AsyncExitStack() as streams:
-        streams.enter_context(engine.errors())
+        streams.enter_context(engine.shielded())
         run = _Run(engine, streams)
         async for choice in run.choices(plan):
             if choice["index"] not in begun:
@@ -60,7 +60,7 @@ async def whole(request: ChatRequest, engine: Engine, library: Library) -> dict[
         return await collect(answer(request, engine, library), engine)
     given, shown = await _search(request, engine, library)
     plan = prompting.make_plan(request, engine.model, given)
-    with engine.errors():
+    with engine.shielded():
         told = (await engine.client.chat(plan.body)).raw
         choices = []
         for choice in told["choices"]:
@@ -75,7 +75,7 @@ async def collect(chunks: Chunks, engine: Engine) -> dict[str, Any]:
     total = Accumulator()
     async with aclosing(chunks):
         async for chunk in chunks:
-            with engine.errors():
+            with engine.shielded():
                 total.feed(chunk)
     total.finish()
     return total.wire()

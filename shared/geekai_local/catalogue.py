@@ -33,7 +33,7 @@ def _entry(id: str, type: str, capabilities: list[str] | None, tokens: int | Non
 async def models(wanted: PageRequest, engine: Engine) -> dict[str, Any]:
     """One page of the chat models and the embedding model; one after the last is empty. Raises `AnswerError`."""
     if isinstance(engine.model, Upstream):
-        with engine.errors():
+        with engine.shielded():
             found = [_translated(each) for each in await engine.client.models()]
     else:
         found = [_entry(engine.model.name, "chat", CHAT, CONTEXT)]

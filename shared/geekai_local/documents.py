@@ -47,38 +47,19 @@ class Documents:
         self._files: dict[Path, _File] = {}
         self.passages: list[Passage] = []
         self.skipped: dict[str, list[str]] = {}
-        if not self._root.is_dir():
-            if not self._root.is_file():
-                raise StartError(_("no such file or folder: {path}").format(path=path))
-            try:
-                with self._root.open("rb") as file:
-                    file.read(1)
-            except OSError as error:
-                words = _("cannot read {path}: {why}")
-                raise StartError(words.format(path=path, why=error.strerror)) from error
+        if not self._root.is_dir() and not self._root.is_file():
+            raise StartError(_("no such file or folder: {path}").format(path=path))
         self.scan()
-
-    @property
-    def count(self) -> int:
-        """How many files gave passages."""
-        return sum(bool(file.passages) for file in self._files.values())
 
     def scan(self) -> bool:
         """Read what is new or has changed since the last time; True when anything is different."""
         self.skipped = {}
         found: dict[Path, _File] = {}
         for path in self._walk():
-            try:
-                stat = path.stat()
-            except OSError:  # gone since it was listed
-                continue
-            mark = (stat.st_mtime_ns, stat.st_size)
-            known = self._files.get(path)
-            found[path] = file = known if known and known.mark == mark else _read(path, mark)
+            found[path] = file = _read(path, self._files.get(path))
             if file.problem:
                 self._skip(file.problem, path)
-        changed = found != self._files
-        self._files = found
+        changed, self._files = found != self._files, found
         self.passages = [passage for file in found.values() for passage in file.passages]
         return changed
 
@@ -101,7 +82,7 @@ class Documents:
                     self._skip(_("a link to a folder"), path)
             folders.sort()
             for path in (Path(folder, name) for name in sorted(names)):
-                real = path.resolve()
+                real = Path(os.path.realpath(path))  # `resolve` raises where links go round
                 if path.name.startswith("."):
                     self._skip(_("hidden, or a folder of tools"), path)
                 elif not real.is_relative_to(self._root):
@@ -118,10 +99,15 @@ def read_folder(folder: Path) -> list[Passage]:
     return Documents(folder).passages
 
 
-def _read(path: Path, mark: tuple[int, int]) -> _File:
-    """One file. Whatever is wrong with it is its own problem, and no other file's."""
+def _read(path: Path, known: _File | None) -> _File:
+    """One file, unless it is as it was. Whatever is wrong with it is its own problem, and no other file's."""
+    mark = (0, 0)
     try:
-        if mark[1] > MOST_BYTES:
+        stat = path.stat()
+        mark = (stat.st_mtime_ns, stat.st_size)
+        if known and known.mark == mark:
+            return known
+        if stat.st_size > MOST_BYTES:
             raise ValueError(_("larger than 32 MB"))
         text = READERS.get(path.suffix.lower(), decode)(path.read_bytes())
         passages = split_document(text, path.stem, path.resolve().as_uri())
@@ -216,13 +202,10 @@ def _docx(data: bytes) -> str:
         name = "" if style is None else style.get(f"{_WORD}val", "")
         # Word names its headings by numbers in Chinese.
         mark = "# " if re.match(r"(?i)title|heading|[1-6]$", name) else ""
-        lines.append(mark + "".join(" " if part.tag != f"{_WORD}t" else part.text or "" for part in _runs(paragraph)))
+        spaces = {f"{_WORD}{space}": " " for space in ("tab", "br", "cr")}
+        texts = (part.text or "" if part.tag == f"{_WORD}t" else spaces.get(part.tag, "") for part in paragraph.iter())
+        lines.append(mark + "".join(texts))
     return "\n".join(lines)
-
-
-def _runs(paragraph: ElementTree.Element) -> Iterator[ElementTree.Element]:
-    kinds = {f"{_WORD}{name}" for name in ("t", "tab", "br", "cr")}
-    return (part for part in paragraph.iter() if part.tag in kinds)
 
 
 READERS: dict[str, Callable[[bytes], str]] = {

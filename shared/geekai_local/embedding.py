@@ -8,6 +8,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from geekai_local.errors import AnswerError
@@ -24,18 +25,7 @@ CONTEXT = 512
 _AT_ONCE = 4
 """Texts per look at whether anybody still waits: a second or two where they are long; fewer would cost time."""
 
-_USUAL = (
-    (
-        *("The committee met on Tuesday to discuss the budget.", "Water boils at one hundred degrees."),
-        *("She opened the window and looked at the street.", "The engine needs oil and a new filter."),
-        *("Our team won the match in the last minute.", "Add the flour and stir until smooth."),
-        *("The contract may be ended by either party.", "Stars are very far away."),
-    ),
-    (
-        *("委员会星期二开会讨论预算。", "水在一百度沸腾。", "她打开窗户，看着街道。", "发动机需要机油和新的滤清器。"),
-        *("我们队在最后一分钟赢了比赛。", "加入面粉，搅拌均匀。", "任何一方都可以终止合同。", "星星离我们非常遥远。"),
-    ),
-)
+_USUAL = [part.splitlines() for part in Path(__file__).with_name("usual.txt").read_text(encoding="utf-8").split("\n\n")]
 """Sentences about anything, in English and in Chinese. This model finds all texts of a language alike, to a degree that
 depends on the question: how near a question is to these is taken off its nearness to a passage."""
 

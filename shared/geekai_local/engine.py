@@ -17,24 +17,16 @@ from typing import Any
 
 import httpx
 
-from geekai_core import (
-    APIConnectionError,
-    APIStatusError,
-    APITimeoutError,
-    AsyncClient,
-    ConfigurationError,
-    GeekAIError,
-    RequestError,
-    configure,
-)
+from geekai_core import AsyncClient, configure, errors
+from geekai_core.response.error_bodies import error_words
 from geekai_local._llama import CONTEXT
 from geekai_local.errors import AnswerError, StartError
 from geekai_local.weights import LocalModel, Upstream
 
-TIMEOUT = 300.0
-"""Seconds. GeekAI's own limit of an answer, here of each silence: a small machine reads a long prompt for minutes."""
+# GeekAI's own limit of an answer, here of each silence: a small machine reads a long prompt for minutes. llama.cpp
+# promises keep-alive and closes after each stream, so no connection is kept.
+SETTINGS: dict[str, Any] = {"timeout": 300.0, "stream_chunk_timeout": None, "max_retries": 0}
 HEADERS = {"connection": "close", "accept-encoding": "identity"}
-"""llama.cpp promises keep-alive and closes after each stream, so no connection is kept."""
 
 
 class Engine:
@@ -53,7 +45,7 @@ class Engine:
         Raises `AnswerError`.
         """
         body = {**body, "stream": True, "stream_options": {"include_usage": True}}
-        with self.errors():
+        with self.shielded():
             async with self.client.stream(body) as stream:
                 last = None
                 async for delta in stream:
@@ -63,41 +55,35 @@ class Engine:
                 yield {"usage": stream.answer.raw.get("usage")}
 
     @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Within it, errors of the client become `AnswerError`s, and so does JSON of a shape that nobody expects."""
+    def shielded(self) -> Iterator[None]:
+        """Within it, the client's errors become `AnswerError`s, and so does JSON of a shape that nobody expects."""
         try:
             yield
-        except GeekAIError as error:
+        except errors.GeekAIError as error:
             raise self._failure(error) from error
         except (TypeError, AttributeError, ValueError, KeyError) as error:
             raise AnswerError(502, "model_error", f"{self.model.name}: an answer of unknown shape ({error})") from error
 
-    def _failure(self, error: GeekAIError) -> AnswerError:
-        """An error of the server: its status and its own words."""
-        if isinstance(error, APIStatusError):
-            return self._refusal(error)
-        if isinstance(error, APIConnectionError | APITimeoutError):
+    def _failure(self, error: errors.GeekAIError) -> AnswerError:
+        """An error of the server, or of the way to it: its status and its own words."""
+        status, code, words = 502 if isinstance(error, errors.RequestError) else 400, "model_error", f": {error}"
+        if isinstance(error, errors.APIConnectionError | errors.APITimeoutError):
             unreached = isinstance(error.__cause__, httpx.ConnectError | httpx.ConnectTimeout)
             words = str(error).partition(" [")[0]  # the hint is for users of the client's own settings
-            lost = "cannot be reached" if unreached else "went away"
-            return AnswerError(503, "model_unavailable", f"{self.model.name} {lost}: {words}")
-        status = 502 if isinstance(error, RequestError) else 400
-        return AnswerError(status, "model_error", f"{self.model.name}: {error}")
-
-    def _refusal(self, error: APIStatusError) -> AnswerError:
-        status, body = error.status_code, error.body
-        inner = body.get("error") or body if isinstance(body, dict) else body
-        inner = inner if isinstance(inner, dict) else {"message": inner}
-        words = str(inner.get("message") or inner.get("detail") or body)[:2000] or "an empty answer"
-        code = inner.get("code")
-        if inner.get("type") == "exceed_context_size_error":
-            code = "context_length_exceeded"
-            if self._child:  # llama.cpp advises to increase it, for which there is no option
-                words = f"{words.partition(', try')[0]}: the local model's context is {CONTEXT} tokens, answer and all"
-        elif not isinstance(code, str):
-            code = "invalid_request" if 300 <= status < 500 else "model_error"
-        status = 500 if status == 200 else status if 400 <= status <= 599 else 502
-        return AnswerError(status, code, f"{self.model.name}: {words}")
+            status, code = 503, "model_unavailable"
+            words = f" {'cannot be reached' if unreached else 'went away'}: {words}"
+        elif isinstance(error, errors.APIStatusError):
+            given, told = error.status_code, error_words(error.body)[0]
+            status = 500 if given == 200 else given if 400 <= given <= 599 else 502
+            code = error.code if isinstance(error.code, str) else "invalid_request" if 300 <= given < 500 else code
+            told = error.body if isinstance(error.body, str) else told or str(error.body)
+            words = f": {told[:2000] or 'an empty answer'}"
+            if isinstance(error, errors.ContextOverflowError) or "exceed_context_size_error" in str(error.body):
+                code = "context_length_exceeded"
+                if self._child:  # llama.cpp advises to increase it, for which there is no option
+                    limit = f"the local model's context is {CONTEXT} tokens, answer and all"
+                    words = f"{words.partition(', try')[0]}: {limit}"
+        return AnswerError(status, code, self.model.name + words)
 
     def close(self) -> None:
         """End the child process, if there is one, and wait for its end."""
@@ -116,19 +102,10 @@ def _client(server: Upstream) -> AsyncClient:
 
     auth = httpx.BasicAuth(url.username, url.password) if url.userinfo else sign
     http = httpx.AsyncClient(auth=auth, trust_env=False)
-    try:
-        return AsyncClient(
-            configure(
-                server.key or secrets.token_hex(),  # which `sign` takes away
-                str(url.copy_with(userinfo=b"")),
-                timeout=TIMEOUT,
-                stream_chunk_timeout=None,
-                max_retries=0,
-                default_headers=HEADERS,
-            ),
-            http_async_client=http,
-        )
-    except ConfigurationError as error:
+    try:  # where there is no key, `sign` takes this one away
+        key, base_url = server.key or secrets.token_hex(), str(url.copy_with(userinfo=b""))
+        return AsyncClient(configure(key, base_url, default_headers=HEADERS, **SETTINGS), http_async_client=http)
+    except errors.ConfigurationError as error:
         raise StartError(_("the upstream cannot be used: {why}").format(why=error)) from error
 
 

@@ -52,14 +52,12 @@ def check_key(request: Request, api_key: str | None) -> None:
 
 async def read_body(request: Request) -> bytes:
     """The body of a request. Raises `AnswerError` for one that is larger than `MOST_BYTES`, without reading it all."""
-    parts, size = [], int(request.headers.get("content-length", 0))
-    size = size if size > MOST_BYTES else 0
+    body, announced = bytearray(), int(request.headers.get("content-length", 0))
     async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size > MOST_BYTES:
+        body += part
+        if max(len(body), announced) > MOST_BYTES:
             raise AnswerError(413, "request_too_large", f"the body is larger than {MOST_BYTES // 2**20} MB")
-    return b"".join(parts)
+    return bytes(body)
 
 
 def parse_body(body: bytes) -> Any:

@@ -15,16 +15,9 @@ from geekai_local.weights import LocalModel, Upstream
 FOLDED = 2
 """How many passages go into a local model's prompt: more would drown a small one."""
 LIMITS: dict[str, tuple[float, float]] = {
-    "temperature": (0, 2),
-    "top_p": (0, 1),
-    "top_k": (0, 1_000_000),
-    "max_tokens": (1, 1_000_000),
-    "n": (1, 16),
-    "top_logprobs": (0, 20),
-    "seed": (-1, 2**32 - 1),
-    "frequency_penalty": (-2, 2),
-    "presence_penalty": (-2, 2),
-}
+    "temperature": (0, 2), "top_p": (0, 1), "frequency_penalty": (-2, 2), "presence_penalty": (-2, 2),
+    "n": (1, 16), "top_k": (0, 10**6), "top_logprobs": (0, 20), "max_tokens": (1, 10**6), "seed": (-1, 2**32 - 1),
+}  # fmt: skip
 """What a local model takes; llama.cpp would take anything, and answer with noise."""
 MARK = re.compile(r"<(?=[|｜]|/?(?:s|think|tool_call)>|(?:start|end)_of_turn>)|\[(?=/?INST\])")
 """Where a mark begins by which some chat template tells turns and thoughts apart."""

@@ -60,7 +60,7 @@ class WebSearchRequest(SearchConfig):
 async def embed(request: EmbeddingsRequest, engine: Engine, embedder: Embedder) -> dict[str, Any]:
     """The vectors of the input, of length 1 however many dimensions are asked for. Raises `AnswerError`."""
     if isinstance(engine.model, Upstream) and (model := engine.model.embedding_model):
-        with engine.errors():  # without the intent, which no other server knows
+        with engine.shielded():  # without the intent, which no other server knows
             answer = await engine.client.embed(request.input, model=model, dimensions=request.dimensions)
         return {"object": "list", **answer.model_dump(exclude_none=True)}
     if (request.dimensions or 0) > DIMENSIONS:

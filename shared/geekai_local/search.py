@@ -26,16 +26,7 @@ CORPUS = Path(__file__).with_name("corpus")
 """The packaged documents."""
 
 _TERM = re.compile(rf"[{CHINESE}]+|[^\W{CHINESE}]+")
-_STOP_WORDS = """
-a about after all also am an and any are as at be been before being but by can could did do does doing for
-from get had has have he her here him his how i if in into is it its just many may me might more most much
-must my no not of on one only or other our out over please s shall she should so some t tell than that the
-their them then there these they this those to too under up us very was we were what when where which while
-who whom whose why will with would you your
-什么 怎么 怎样 如何 多少 哪里 哪儿 哪个 哪些 哪一 时候 几时 何时 为何 可以 能否 是否 有没
-没有 我们 你们 他们 请问 告诉 诉我 这个 那个 这些 那些 一个 一下 关于 以及 因为 所以 但是 如果 就是 不是 还是 或者
-"""
-_STOP = frozenset(_STOP_WORDS.split())
+_STOP = frozenset(Path(__file__).with_name("stop_words.txt").read_text(encoding="utf-8").split())
 _PARTICLES = "的了吗呢吧么"
 """A pair of Chinese characters that holds one of them is no word; nor is one of them alone."""
 

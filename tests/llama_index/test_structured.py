@@ -105,6 +105,19 @@ async def test_an_answer_that_the_token_limit_cut_says_so_and_is_not_asked_for_a
 
 
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("said", ['{"sum": "' + "3 + 4 = 7, " * 9 + "3 +", '{"name"' + " " * 90])
+async def test_an_answer_that_went_round_until_it_was_cut_is_not_told_to_go_on(
+    server: Any, llm: Any, way: str, said: str
+) -> None:
+    """A longer limit would not end it."""
+    cut = sse(delta(said), delta(finish_reason="length"))
+    server.play(cut if "stream" in way else json_reply(completion(said, finish_reason="length")))
+    with pytest.raises(InvalidResponseError, match=r"at the token limit .the model repeats itself: ") as caught:
+        await predict(llm, way)
+    assert "raise max_tokens" not in str(caught.value)
+
+
+@pytest.mark.parametrize("way", WAYS)
 async def test_a_fault_while_asking_again_is_raised(server: Any, make: Any, way: str) -> None:
     server.play(lambda request: text(request, "Beijing."), error(500, "gone"))
     with pytest.raises(ServerError, match="gone"):

@@ -233,8 +233,22 @@ class FenceStripper:
 
 def cut_short(said: str) -> InvalidResponseError:
     """The error for an answer that does not fit and whose `finish_reason` is `length`: to ask again would not help."""
+    hint = "the model repeats itself: ask it otherwise, or another model" if _repeats(said) else "raise max_tokens"
     said = said.strip()[:EXCERPT]
-    return InvalidResponseError(f"the answer was cut at the token limit [raise max_tokens]: {said!r}", excerpt=said)
+    return InvalidResponseError(f"the answer was cut at the token limit [{hint}]: {said!r}", excerpt=said)
+
+
+def _repeats(text: str) -> bool:
+    """Whether a text ends in one piece of at most 60 characters, again and again; the last time it may be cut.
+
+    >>> _repeats('{"sum": "' + "3 + 4 = 7, " * 6 + "3 +"), _repeats('{"x": ' + " " * 80), _repeats("1000000 metres")
+    (True, True, False)
+    """
+    tail = text[-300:]
+    return any(
+        len(tail) >= (length := max(5 * size, 40)) and tail[-length:-size] == tail[size - length :]
+        for size in range(1, 61)
+    )
 
 
 def answer_json(message: Message, rung: str, kind: type | tuple[type, ...] = (dict, list)) -> Any:
