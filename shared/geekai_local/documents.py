@@ -125,9 +125,9 @@ def decode(data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", errors="replace")
     text = data.decode("utf-8-sig", errors="replace")
-    if b"\0" in data:  # a character of UTF-16 below U+0100 has one, as its higher byte
-        wide = _strictly(data, "utf-16-be" if data[::2].count(0) > data[1::2].count(0) else "utf-16-le")
-        text = wide if _is_text(wide) else text
+    if b"\0" in data:  # a character of UTF-16 below U+0100 has one
+        both = [wide for wide in map(_strictly, [data] * 2, ("utf-16-le", "utf-16-be")) if _is_text(wide)]
+        text = max(both, key=lambda wide: sum(map(str.isascii, wide)), default=text)  # swapped, "port" is "瀀漀爀琀"
     elif "\ufffd" in text:
         chinese = _strictly(data, "gb18030")
         runs = re.findall(f"[{CHINESE}]+", chinese)
