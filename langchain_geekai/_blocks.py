@@ -50,18 +50,15 @@ def translate_chunk(message: AIMessageChunk) -> list[Any]:
     return blocks
 
 
-def end_blocks(rest: str, text: str, kwargs: Mapping[str, Any]) -> list[Any]:
-    """What the last chunk of a stream adds as blocks: the search, the citations of the whole `text`, a refusal, audio.
-
-    `rest`: what of the text no chunk has told yet.
-    """
+def end_blocks(text: str, kwargs: Mapping[str, Any]) -> list[Any]:
+    """What the last chunk of a stream adds as blocks: search, citations of the whole `text`, a refusal, audio."""
     found = message_sources(kwargs)
     blocks = [
         {**block, "index": f"lc_{block['type']}"} for block in (*_search(found), *_refusal(kwargs), *_audio(kwargs))
     ]
     cited = _citations(text, found) if text else []
-    if rest or cited:
-        blocks.append({"type": "text", "text": rest, **({"annotations": cited} if cited else {}), "index": "lc_text"})
+    if cited:
+        blocks.append({"type": "text", "text": "", "annotations": cited, "index": "lc_text"})
     return blocks
 
 

@@ -7,7 +7,6 @@ place, wherever the result is the validated object field by field; a test and `_
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.messages import AIMessageChunk
@@ -16,41 +15,34 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from geekai_core import ChatCompletion, Delta, ToolCallPiece
 from geekai_core.adapters.unvalidated import construct_unvalidated
-from geekai_core.response.json_text import FenceStripper
 from langchain_geekai._blocks import end_blocks
-from langchain_geekai._messages import PROVIDER, ParsedAnswer
-from langchain_geekai._structured import wants_json
+from langchain_geekai._response import PROVIDER, ParsedAnswer
 
 
 class Chunks:
-    """The chunks of one stream. `begun` tells whether any delta has come.
+    """The chunks of one stream.
 
     `v1`: LangChain turns each chunk into blocks, and so does its v3 bridge (`bridged`), which keeps the last value
     of each piece of metadata. Answers beyond the first (`n`) have no chunks; they come as `other_choices` at the end.
     """
 
-    __slots__ = ("_as_blocks", "_json", "_logprobs", "begun")
+    __slots__ = ("_as_blocks", "_logprobs")
 
-    def __init__(self, body: Mapping[str, Any], *, v1: bool, bridged: bool) -> None:
-        self.begun = False
+    def __init__(self, *, v1: bool, bridged: bool) -> None:
         self._as_blocks = v1 or bridged
         self._logprobs = not bridged
-        self._json = FenceStripper() if wants_json(body) else None
 
     def add(self, delta: Delta) -> ChatGenerationChunk | None:
         """What a delta adds, as a chunk; None where that is nothing that can be told before the end.
 
         Audio, a refusal, sources, usage and everything that is said of the whole answer come with the last chunk, once.
         """
-        self.begun = True
         if delta.index:
             return None
         metadata: dict[str, Any] = {"model_provider": PROVIDER}
         if delta.logprobs is not None and self._logprobs:
             metadata["logprobs"] = delta.logprobs
         content, reasoning, pieces = delta.content, delta.reasoning_content, delta.tool_calls
-        if content is not None and self._json is not None:
-            content = self._json.feed(content)
         if not content and reasoning is None and pieces is None and len(metadata) == 1:
             return None
         kwargs = {} if reasoning is None else {"reasoning_content": reasoning}
@@ -66,10 +58,10 @@ class Chunks:
             metadata["other_choices"] = others
         if self._logprobs:
             metadata.pop("logprobs", None)
-        content: Any = self._json.finish() if self._json is not None else ""
+        content: Any = ""
         if self._as_blocks:
             # Sources are mapped to spans of the whole text, which no other chunk holds.
-            content = end_blocks(content, told.content, kwargs)
+            content = end_blocks(told.content, kwargs)
             metadata["output_version"] = "v1"
         message = AIMessageChunk(
             content=content,

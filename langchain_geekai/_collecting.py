@@ -14,7 +14,7 @@ from langchain_core.tracers.context import register_configure_hook
 
 from geekai_core.citations import Source, metadata
 from geekai_core.collecting import Collected
-from langchain_geekai._messages import PROVIDER
+from langchain_geekai._response import PROVIDER
 
 
 class Collector(BaseCallbackHandler):

@@ -15,7 +15,7 @@ from geekai_core.request.hints import warn_unlisted
 from geekai_core.wire import ModelInfo
 from langchain_geekai._connection import GeekAIConnection
 from langchain_geekai._errors import langchain_errors
-from langchain_geekai._messages import PROVIDER
+from langchain_geekai._response import PROVIDER
 
 _PROFILE_KEYS = {
     "name": "name",
@@ -63,8 +63,6 @@ class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
 
     model: str = Field(validation_alias=AliasChoices("model", "model_name"))
     """The model's id, as GeekAI lists it."""
-    reasoning_effort: str | None = None
-    """Short for `enable_thinking=True, thinking={"reasoning_effort": …}`."""
     streaming: bool = False
     """Stream the answer even where it is asked for whole."""
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
@@ -104,7 +102,7 @@ class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
     def _identifying_params(self) -> Mapping[str, Any]:
         """Every field that may change an answer."""
         values = self.__dict__
-        own = ("geekai_api_base", "reasoning_effort", "extra_body", "model_kwargs", "default_query", "split_think")
+        own = ("geekai_api_base", "extra_body", "model_kwargs", "default_query", "split_think")
         return {"model": self.model, **option_fields(self), **{name: values[name] for name in own if values[name]}}
 
     @property

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import warnings
-from collections.abc import Generator, Mapping
 from typing import Any
 
 from langchain_core import exceptions
@@ -15,15 +13,14 @@ from langchain_core.output_parsers import BaseCumulativeTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.utils.function_calling import convert_to_json_schema
 
-from geekai_core import ConfigurationError, GeekAIError, InvalidResponseError, Message
-from geekai_core.conversation import next_rung
-from geekai_core.request.structured import Rung, needs_instruction, request_fields, rungs, schema_instruction
-from geekai_core.response.json_text import answer_json, cut_short, partial_json, read_json, strip_fences
-from langchain_geekai._messages import to_wire_messages
+from geekai_core import ConfigurationError, InvalidResponseError, Message
+from geekai_core.conversation import Goal
+from geekai_core.request.structured import Rung, request_fields, rungs, schema_name, wire_format
+from geekai_core.response.json_text import answer_json, cut_short, partial_json, read_json
+from langchain_geekai._request import to_wire_messages
 
-Body = dict[str, Any]
 Plan = dict[str, Any]
-"""How JSON is to be asked for: `method`, `supports_tools`, `schema`, `name`, `strict`."""
+"""The fields of a `Goal`, and `form`, the class that was asked for: plain values, as traces and caches need them."""
 
 
 def plan_for(schema: Any, method: str | None, *, strict: bool | None, supports_tools: bool) -> Plan:
@@ -32,7 +29,20 @@ def plan_for(schema: Any, method: str | None, *, strict: bool | None, supports_t
     if schema is None and method != "json_mode":
         raise ConfigurationError(f"the method {method!r} of structured output needs a schema")
     plan: Plan = {"method": first, "supports_tools": supports_tools, "strict": strict}
-    return plan if schema is None else {**plan, **_shape(schema)}
+    return plan if schema is None else {**plan, **_shape(schema), **({"form": schema} if validator(schema) else {})}
+
+
+def goal_of(plan: Plan | None) -> Goal | None:
+    """The goal that a plan describes; None without a schema."""
+    if plan is None or "schema" not in plan:
+        return None
+    fields = {key: value for key, value in plan.items() if key != "form"}
+    return Goal(**fields, check=validator(plan.get("form")))
+
+
+def validator(form: Any) -> Any:
+    """What makes an object of a JSON value: a pydantic class's own, v2 or v1; None where dicts are wanted."""
+    return getattr(form, "model_validate", None) or getattr(form, "parse_obj", None)
 
 
 def _shape(schema: Any) -> dict[str, Any]:
@@ -40,6 +50,8 @@ def _shape(schema: Any) -> dict[str, Any]:
 
     LangChain writes definitions out in place, which more models understand; one that contains itself would be lost.
     """
+    if isinstance(schema, dict) and isinstance(schema.get("schema"), dict):  # OpenAI's spelling
+        return {"name": "answer", **{key: schema[key] for key in ("schema", "name", "strict") if key in schema}}
     shape = convert_to_json_schema(schema)
     name = shape.get("title") or "answer"
     if isinstance(schema, type) and hasattr(schema, "model_json_schema"):
@@ -56,75 +68,12 @@ def _shape(schema: Any) -> dict[str, Any]:
 _REF = r'"#/\$defs/([^"]+)"'
 
 
-def schema_format(schema: Any, strict: bool | None) -> Body:
+def schema_format(schema: Any, strict: bool | None) -> dict[str, Any]:
     """The `response_format` for a schema of any kind, or for one that is in wire form already."""
-    if isinstance(schema, dict) and schema.get("type") in ("json_schema", "json_object", "text"):
-        return {"response_format": schema}
+    ready = wire_format(schema) if isinstance(schema, dict) else None
+    if ready is not None and ready.get("type") in ("json_schema", "json_object", "text"):
+        return {"response_format": ready}
     return request_fields("json_schema", **_shape(schema), strict=strict)
-
-
-def wants_json(body: Mapping[str, Any]) -> bool:
-    """Whether a request's answer is to be JSON text."""
-    return (body.get("response_format") or {}).get("type") in ("json_schema", "json_object")
-
-
-def unfenced(text: str, body: Mapping[str, Any]) -> str:
-    """The answer's text; where JSON was asked for, without the code fence that some models put around it."""
-    return strip_fences(text) if wants_json(body) else text
-
-
-def requests(body: Body, plan: Plan | None) -> Generator[Body, GeekAIError, None]:
-    """The bodies to try, best first. Send in the error that one met, and get the next; raises it when there is none.
-
-    Without a plan there is still a second way for a `response_format` with a schema (`create_agent` sends it whatever
-    the model can), and for a forced `tool_choice`, which models refuse while they think.
-    """
-    thinking = bool(body.get("enable_thinking"))
-    asked, planned = body, plan is not None
-    plan = plan or _plan_of(body)
-    ladder = rungs(plan["method"], thinking=thinking, supports_tools=plan.get("supports_tools", False))
-    rung = ladder.pop(0)
-    if planned:
-        asked = _asked(body, plan, rung, thinking)
-    while True:
-        error = yield asked
-        if asked.get("tool_choice") not in (None, "auto", "none") and next_rung("function_calling", error, ["prompt"]):
-            warnings.warn(f"no forced tool_choice for this model, its tools are only offered: {error}", stacklevel=3)
-            asked = _asked(body, plan, rung, True) if planned else {**asked, "tool_choice": "auto"}
-            continue
-        following = next_rung(rung, error, ladder if "schema" in plan else ())
-        if following is None:
-            raise error
-        ladder.remove(following)
-        asked, rung = _asked(body, plan, following, thinking), following
-
-
-def _plan_of(body: Body) -> Plan:
-    wanted = body.get("response_format")
-    if isinstance(wanted, dict) and isinstance(wanted.get("json_schema"), dict):
-        return {"method": "json_schema", **wanted["json_schema"]}
-    return {"method": "function_calling"}
-
-
-def _asked(body: Body, plan: Plan, rung: Rung, thinking: bool) -> Body:
-    """The body that asks for JSON by `rung`; tools that were bound beside it stay."""
-    asked = {key: value for key, value in body.items() if key not in ("response_format", "json_mode")}
-    schema, name = plan.get("schema"), plan.get("name") or "answer"
-    if schema is not None and needs_instruction(rung, thinking=thinking):
-        asked["messages"] = _instructed(body["messages"], schema_instruction(schema))
-    fields = request_fields(rung, schema or {}, name, strict=plan.get("strict"), thinking=thinking)
-    if "tools" in fields:
-        fields["tools"] = [*body.get("tools", []), *fields["tools"]]
-        fields["parallel_tool_calls"] = body.get("parallel_tool_calls", False)
-    return {**asked, **fields}
-
-
-def _instructed(messages: list[Body], instruction: str) -> list[Body]:
-    """The messages with one more instruction, within the system's message where there is one."""
-    first = messages[0] if messages else {}
-    if first.get("role") == "system" and isinstance(first.get("content"), str):
-        return [{**first, "content": f"{first['content']}\n\n{instruction}"}, *messages[1:]]
-    return [{"role": "system", "content": instruction}, *messages]
 
 
 class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
@@ -135,6 +84,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
 
     form: Any = None
     rung: Rung = "json_schema"
+    name: str = "answer"
 
     @property
     def _type(self) -> str:
@@ -146,7 +96,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """The object; while `partial`, as far as it goes, or None."""
-        message = result[0].message if isinstance(result[0], ChatGeneration) else AIMessage(result[0].text)
+        message: Any = result[0].message if isinstance(result[0], ChatGeneration) else AIMessage(result[0].text)
         partial = partial and getattr(message, "chunk_position", None) != "last"
         cut = message.response_metadata.get("finish_reason") == "length"
         try:
@@ -156,10 +106,10 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
                 _raise_if_refused(message)
                 if cut and getattr(message, "tool_call_chunks", None):
                     read_json(_said(message))  # LangChain closes a call's arguments that are cut
-                wire = to_wire_messages([message], "all")[0]
-                value = answer_json(Message.model_validate(wire), self.rung)
-            # pydantic's classes, v2 and v1; a TypedDict has neither
-            validate = getattr(self.form, "model_validate", None) or getattr(self.form, "parse_obj", None)
+                if any(call["name"] != schema_name(self.name) for call in message.tool_calls):
+                    return None  # another tool, which was offered beside
+                value = answer_json(_plain(message), self.rung)
+            validate = validator(self.form)
             return validate(value) if validate and value is not None else value
         except (InvalidResponseError, ValueError, TypeError) as exc:
             if partial:
@@ -168,6 +118,15 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
             if cut:
                 told = str(cut_short(getattr(exc, "excerpt", "") or _said(message)))
             raise OutputParserException(told, llm_output=str(message.text)) from exc
+
+
+def _plain(message: AIMessage) -> Message:
+    """The message with its calls as the server gave them."""
+    calls = [json.dumps(call["args"]) for call in message.tool_calls]
+    calls += [call["args"] or "" for call in message.invalid_tool_calls]
+    wire = to_wire_messages([message])[0]
+    wire["tool_calls"] = [{"function": {"arguments": arguments}} for arguments in calls]
+    return Message.model_validate(wire)
 
 
 def _raise_if_refused(message: BaseMessage) -> None:

@@ -1,4 +1,4 @@
-"""Tools of every kind that LangChain knows to the wire's, and every spelling of `tool_choice`."""
+"""Tools of every kind that LangChain knows, in OpenAI's shape."""
 
 from __future__ import annotations
 
@@ -9,44 +9,30 @@ from typing import Any
 
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from geekai_core import ConfigurationError
-from geekai_core.request.hints import nearest, warn_undescribed
+from geekai_core.request.hints import warn_undescribed
+from geekai_core.request.tools import split_switches, wire_choice
 
 Tool = dict[str, Any]
 
-_SWITCHES: dict[str, str] = {"image_generation": "image_generation", "url_context": "enable_url_context"}
-"""Provider tools that are a switch of GeekAI's, beside the search."""
 
-
-def tool_fields(
+def bound_tools(
     tools: Sequence[Any], tool_choice: Any = None, *, strict: bool | None = None, parallel: bool | None = None
 ) -> dict[str, Any]:
-    """The fields of a request that offer `tools`; none at all for an empty list.
+    """The fields of a request that offer `tools`, whatever they are in LangChain; none at all for an empty list.
 
-    Provider tools become switches: `{"type": "web_search", "count": 5}` is `enable_search` with that `search_config`.
     Raises `ConfigurationError` for a `tool_choice` that names no tool.
     """
-    functions: list[Tool] = []
-    fields: dict[str, Any] = {}
-    for tool in tools:
-        kind = tool.get("type", "") if isinstance(tool, dict) else ""
-        if kind.startswith("web_search"):
-            config = {**tool, **(tool.get("search_config") or {})}
-            config = {key: value for key, value in config.items() if key not in ("type", "name", "search_config")}
-            fields |= {"enable_search": True, **({"search_config": config} if config else {})}
-        elif kind in _SWITCHES:
-            fields[_SWITCHES[kind]] = True
-        else:
-            functions.append(to_wire_tool(tool, strict))
-            if not kind:
-                warn_undescribed(functions[-1])
-    if functions:
-        choice = to_wire_choice(tool_choice, functions)
-        fields["tools"] = functions
-        if choice is not None:
-            fields["tool_choice"] = choice
-        if parallel is not None:
-            fields["parallel_tool_calls"] = parallel
+    functions, fields = split_switches(tools)
+    if not functions:
+        return fields
+    fields["tools"] = [to_wire_tool(tool, strict) for tool in functions]
+    for tool, wire in zip(functions, fields["tools"], strict=True):
+        if not isinstance(tool, dict):
+            warn_undescribed(wire)
+    if wire_choice(tool_choice, fields["tools"]) is not None:
+        fields["tool_choice"] = tool_choice
+    if parallel is not None:
+        fields["parallel_tool_calls"] = parallel
     return fields
 
 
@@ -56,6 +42,8 @@ _converted: dict[tuple[Any, ...], tuple[weakref.ref[Any], Tool]] = {}
 def to_wire_tool(tool: Any, strict: bool | None = None) -> Tool:
     """One tool. Agents bind the same tools anew at each step, so a tool is converted once for as long as it lives."""
     if isinstance(tool, dict):
+        if isinstance(tool.get("type"), str) and tool["type"] not in ("function", "object"):
+            return tool  # another vendor's own
         return convert_to_openai_tool(tool, strict=strict)
     told = (getattr(tool, name, None) for name in ("name", "description"))  # which may be assigned anew
     key = (id(tool), strict, *told, id(getattr(tool, "args_schema", None)))
@@ -73,24 +61,3 @@ def _forget(key: tuple[Any, ...]) -> Callable[[Any], None]:
         _converted.pop(key, None)
 
     return forget
-
-
-def to_wire_choice(choice: Any, functions: Sequence[Tool]) -> Any:
-    """`tool_choice` from any spelling: True, "any", "required", "auto", "none", a tool's name, OpenAI's or
-    Anthropic's dict; None and False say nothing."""
-    if choice is None or choice is False:
-        return None
-    if isinstance(choice, dict):
-        if isinstance(choice.get("function"), dict):
-            return choice
-        choice = choice.get("name") or choice.get("type")
-    if choice is True or choice in ("any", "required"):
-        return "required"
-    if choice in ("auto", "none"):
-        return choice
-    names = [tool.get("function", {}).get("name") for tool in functions]
-    if choice not in names:
-        raise ConfigurationError(
-            f"tool_choice names no bound tool: {choice!r}{nearest(str(choice), filter(None, names))}"
-        )
-    return {"type": "function", "function": {"name": choice}}

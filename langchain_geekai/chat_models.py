@@ -12,18 +12,22 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from pydantic import ConfigDict
 
-from geekai_core import ChatCompletion, GeekAIError
+from geekai_core import ChatCompletion
+from geekai_core.adapters.requests import chat_request
 from geekai_core.collecting import Collected
+from geekai_core.conversation import Request
 from geekai_core.models import supports_tools
-from geekai_core.request.body import call_fields, chat_body, option_fields
+from geekai_core.request.body import flat_bodies
 from geekai_core.request.hints import warn_unable
+from geekai_core.request.messages import sendable
 from geekai_core.tokens import estimate, estimate_messages
 from langchain_geekai._chunks import Chunks
 from langchain_geekai._errors import langchain_errors
-from langchain_geekai._messages import ParsedAnswer, to_wire_messages
 from langchain_geekai._model import GeekAIModel
-from langchain_geekai._structured import AnswerParser, Plan, plan_for, requests, schema_format, unfenced
-from langchain_geekai._tools import to_wire_tool, tool_fields
+from langchain_geekai._request import to_wire_messages
+from langchain_geekai._response import ParsedAnswer
+from langchain_geekai._structured import AnswerParser, Plan, goal_of, plan_for, schema_format
+from langchain_geekai._tools import bound_tools, to_wire_tool
 
 _FRAMEWORK = frozenset({"ls_structured_output_format", "structured_output_format", "stream"})
 """Keywords of a call that LangChain means for itself; they do not go to the server."""
@@ -111,96 +115,55 @@ class ChatGeekAI(GeekAIModel):
 
     def _request(
         self, messages: list[BaseMessage], stop: list[str] | None, kwargs: Mapping[str, Any], *, stream: bool = False
-    ) -> tuple[dict[str, Any], Plan | None]:
-        """The body of a request, and the plan for structured output, if any. Raises `ConfigurationError`."""
-        given = {name: value for name, value in kwargs.items() if name not in _FRAMEWORK}
-        plan: Plan | None = given.pop("structured_plan", None)
-        usage = given.pop("stream_usage", None)
-        effort = given.pop("reasoning_effort", self.reasoning_effort)
-        extra = {**self.model_kwargs, **given.pop("model_kwargs", {}), **(self.extra_body or {})}
-        fields = {"model": self.model, **option_fields(self), **call_fields(given)}
+    ) -> Request:
+        """What is sent. Raises `ConfigurationError`."""
+        call = {name: value for name, value in kwargs.items() if name not in _FRAMEWORK}
+        plan: Plan | None = call.pop("structured_plan", None)
+        call["extra_body"] = flat_bodies(call.pop("model_kwargs", None), call.get("extra_body"))
         if stop is not None:
-            fields["stop"] = stop
-        if effort is not None:
-            fields["thinking"] = {"reasoning_effort": effort, **(fields.get("thinking") or {})}
-            fields.setdefault("enable_thinking", True)
-        wire = to_wire_messages(messages, self.reasoning_history)
-        usage = self.stream_usage if usage is None else usage
-        return chat_body(wire, fields, stream=stream, stream_usage=usage, extra_body=extra), plan
+            call["stop"] = stop
+        wire = to_wire_messages(messages)
+        return chat_request(self, wire, call, also=self.model_kwargs, goal=goal_of(plan), stream=stream)
 
     def _generate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         with langchain_errors():
-            steps = requests(*self._request(messages, stop, kwargs))
-            body, client = next(steps), self._clients()[0]
-            while True:
-                try:
-                    if not body.get("background"):
-                        return _result(client.chat(body), body)
-                    task = client.submit(body)
-                    return _result(client.wait(task.id or "", timeout=self.total_timeout), body)
-                except GeekAIError as error:
-                    body = steps.send(error)
+            return _result(self._clients()[0].converse(self._request(messages, stop, kwargs)).answer)
 
     async def _agenerate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         with langchain_errors():
-            steps = requests(*self._request(messages, stop, kwargs))
-            body, client = next(steps), self._clients()[1]
-            while True:
-                try:
-                    if not body.get("background"):
-                        return _result(await client.chat(body), body)
-                    task = await client.submit(body)
-                    return _result(await client.wait(task.id or "", timeout=self.total_timeout), body)
-                except GeekAIError as error:
-                    body = steps.send(error)
+            return _result((await self._clients()[1].converse(self._request(messages, stop, kwargs))).answer)
 
     def _stream(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
+        chunks = Chunks(v1=self.output_version == "v1", bridged=run_manager is not None)
         with langchain_errors():
-            steps = requests(*self._request(messages, stop, kwargs, stream=True))
-            body, client = next(steps), self._clients()[0]
-            while True:
-                chunks = Chunks(body, v1=self.output_version == "v1", bridged=run_manager is not None)
-                try:
-                    with client.stream(body) as stream:
-                        for delta in stream:
-                            if (chunk := chunks.add(delta)) is not None:
-                                if run_manager:
-                                    run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                                yield chunk
-                        yield chunks.end(stream.answer)
-                    return
-                except GeekAIError as error:
-                    if chunks.begun:
-                        raise
-                    body = steps.send(error)
+            request = self._request(messages, stop, kwargs, stream=True)
+            with self._clients()[0].converse_streaming(request) as stream:
+                for delta in stream:
+                    if (chunk := chunks.add(delta)) is not None:
+                        if run_manager:
+                            run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
+                yield chunks.end(stream.answer)
 
     async def _astream(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
+        chunks = Chunks(v1=self.output_version == "v1", bridged=run_manager is not None)
         with langchain_errors():
-            steps = requests(*self._request(messages, stop, kwargs, stream=True))
-            body, client = next(steps), self._clients()[1]
-            while True:
-                chunks = Chunks(body, v1=self.output_version == "v1", bridged=run_manager is not None)
-                try:
-                    async with client.stream(body) as stream:
-                        async for delta in stream:
-                            if (chunk := chunks.add(delta)) is not None:
-                                if run_manager:
-                                    await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                                yield chunk
-                        yield chunks.end(stream.answer)
-                    return
-                except GeekAIError as error:
-                    if chunks.begun:
-                        raise
-                    body = steps.send(error)
+            request = self._request(messages, stop, kwargs, stream=True)
+            async with self._clients()[1].converse_streaming(request) as stream:
+                async for delta in stream:
+                    if (chunk := chunks.add(delta)) is not None:
+                        if run_manager:
+                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
+                yield chunks.end(stream.answer)
 
     def _streaming_disabled(self, **kwargs: Any) -> bool:
         """A background task cannot stream: what LangChain would stream by itself is then asked for whole."""
@@ -230,7 +193,7 @@ class ChatGeekAI(GeekAIModel):
         no tool.
         """
         with langchain_errors():
-            fields = tool_fields(tools, tool_choice, strict=strict, parallel=parallel_tool_calls)
+            fields = bound_tools(tools, tool_choice, strict=strict, parallel=parallel_tool_calls)
             if response_format is not None:
                 fields |= schema_format(response_format, strict)
         if "tools" in fields and not supports_tools(self.model) and not (self.profile or {}).get("tool_calling"):
@@ -255,10 +218,11 @@ class ChatGeekAI(GeekAIModel):
         """
         with langchain_errors():
             plan = plan_for(schema, method, strict=strict, supports_tools=supports_tools(self.model))
-            fields = tool_fields(tools or ())
+            fields = bound_tools(tools or ())
         told = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
-        model = self.bind(structured_plan=plan, ls_structured_output_format=told, **fields, **kwargs)
-        parser = AnswerParser(form=schema, rung=plan["method"])
+        fields |= {"json_mode": True} if schema is None else {"structured_plan": plan}
+        model = self.bind(ls_structured_output_format=told, **fields, **kwargs)
+        parser = AnswerParser(form=schema, rung=plan["method"], name=plan.get("name", "answer"))
         if not include_raw:
             return model | parser
         parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
@@ -273,16 +237,15 @@ class ChatGeekAI(GeekAIModel):
         """About how many tokens messages and tools have as they would be sent."""
         if self.custom_get_token_ids is not None:
             return super().get_num_tokens_from_messages(messages)
-        wire = to_wire_messages(messages, self.reasoning_history)
+        wire = sendable(to_wire_messages(messages), self.reasoning_history)
         return estimate_messages(wire, [to_wire_tool(tool) for tool in tools or ()])
 
 
-def _result(answer: ChatCompletion, body: Mapping[str, Any]) -> ChatResult:
+def _result(answer: ChatCompletion) -> ChatResult:
     """All the answers of one request."""
     generations = []
     for at in range(max(len(answer.choices), 1)):
         told = ParsedAnswer(answer, at)
-        told.content = unfenced(told.content, body)
         info = {key: value for key, value in told.response_metadata.items() if key in ("finish_reason", "logprobs")}
         generations.append(ChatGeneration(message=told.message(), generation_info=info))
     metadata = generations[0].message.response_metadata

@@ -2,115 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import aclosing, closing, suppress
-from typing import Any, NamedTuple
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, closing, suppress
+from typing import TYPE_CHECKING, Any
 
-from llama_index.core.base.llms.types import ChatMessage, ChatResponse, MessageRole, ThinkingBlock
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ChatResponseAsyncGen, ChatResponseGen
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 from llama_index.core.instrumentation.events.llm import LLMStructuredPredictEndEvent, LLMStructuredPredictStartEvent
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ValidationError
-from pydantic_core import to_json
 
-from geekai_core import GeekAIError, InvalidResponseError, Message
-from geekai_core.conversation import next_rung
-from geekai_core.errors import EXCERPT
+from geekai_core.client import AsyncClient, Client
+from geekai_core.conversation import Goal, Outcome, Request, goal_of
 from geekai_core.request.structured import (
     Rung,
-    needs_instruction,
-    repair_messages,
-    request_fields,
-    rungs,
-    schema_instruction,
 )
-from geekai_core.response.json_text import answer_json, cut_short, partial_json
-from llama_index_geekai._request import merged_fields
+from geekai_core.response.json_text import partial_json
+from llama_index_geekai._chunks import StreamedAnswer
+from llama_index_geekai._events import CHAT, llm_events
+from llama_index_geekai._response import Reading, from_wire_answer
 
 dispatcher = get_dispatcher("llama_index.core.llms.llm")  # core's own, so that the same handlers hear us
 
 _PROGRAM_KEYWORDS = ("tool_choice", "tool_required", "allow_parallel_tool_calls")
 
 
-class Ask(NamedTuple):
-    """One attempt: what `chat` is called with."""
-
-    messages: list[ChatMessage]
-    fields: dict[str, Any]
-
-
-def climb(
-    llm: Any, output_cls: type[BaseModel], messages: list[ChatMessage], kwargs: dict[str, Any] | None
-) -> Generator[Ask | BaseModel, Any, None]:
-    """The attempts of one prediction, each sent its response or thrown what went wrong; at the end, the object.
-
-    A way that the model refuses is followed by the next; an answer that does not fit is sent back once, unless the
-    token limit cut it.
-    Raises the last error, an answer that does not fit as `InvalidResponseError`. Pure.
-    """
-    kept = {name: value for name, value in (kwargs or {}).items() if name not in _PROGRAM_KEYWORDS}
-    merged = merged_fields(llm, kept)
-    thinking = bool(merged.get("enable_thinking") or merged.get("thinking"))
-    schema = output_cls.model_json_schema()
-    remaining = _rungs(llm, thinking)
-    while True:
-        rung, *remaining = remaining
-        fields = request_fields(rung, schema, output_cls.__name__, strict=llm.strict, thinking=thinking)
-        told = _instructed(messages, schema) if needs_instruction(rung, thinking=thinking) else messages
-        try:
-            response = yield Ask(told, {**kept, **fields})
-            break
-        except GeekAIError as error:
-            if next_rung(rung, error, remaining) is None:
-                raise
-    try:
-        yield _read(output_cls, response.message, rung)
-        return
-    except (InvalidResponseError, ValidationError) as error:
-        _raise_if_cut(response, error)
-        added = repair_messages([], _said(response.message), error, schema)
-    asked = [ChatMessage(role=message["role"], content=message["content"]) for message in added]
-    response = yield Ask([*told, *asked], {**kept, **fields})
-    try:
-        found = _read(output_cls, response.message, rung)
-    except (InvalidResponseError, ValidationError) as error:
-        _raise_if_cut(response, error)
-        words = f"the answer does not fit {output_cls.__name__}: {error}"
-        raise InvalidResponseError(words, excerpt=_said(response.message)[:EXCERPT]) from error
-    yield found
-
-
-def _raise_if_cut(response: ChatResponse, error: Exception) -> None:
-    if response.additional_kwargs.get("finish_reason") == "length":
-        raise cut_short(_said(response.message)) from error
-
-
-def _rungs(llm: Any, thinking: bool) -> list[Rung]:
-    method = {None: None, True: "json_schema", False: "function_calling"}[llm.should_use_structured_outputs]
+def goal_for(llm: Any, output_cls: type[BaseModel]) -> Goal:
+    """The goal that is an object of this class, asked for as the LLM's fields say."""
+    method: Rung | None = None
+    if llm.should_use_structured_outputs is not None:
+        method = "json_schema" if llm.should_use_structured_outputs else "function_calling"
     if llm.pydantic_program_mode == PydanticProgramMode.FUNCTION:
         method = "function_calling"
-    return rungs(method, thinking=thinking, supports_tools=llm.metadata.is_function_calling_model)
+    supports_tools = llm.metadata.is_function_calling_model
+    return goal_of(output_cls, method=method, strict=llm.strict, supports_tools=supports_tools)
 
 
-def _read(output_cls: type[BaseModel], message: ChatMessage, rung: Rung) -> BaseModel:
-    """The object of an answer. Raises `InvalidResponseError` or pydantic's `ValidationError`."""
-    thoughts = "".join(block.content or "" for block in message.blocks if isinstance(block, ThinkingBlock))
-    calls = message.additional_kwargs.get("tool_calls")
-    wire = Message(content=message.content, reasoning_content=thoughts, tool_calls=calls)
-    return output_cls.model_validate_json(to_json(answer_json(wire, rung)))
-
-
-def _instructed(messages: list[ChatMessage], schema: dict[str, Any]) -> list[ChatMessage]:
-    """The messages with the schema in their system message, or in one of its own; some models allow only one."""
-    told = schema_instruction(schema)
-    if messages and messages[0].role == MessageRole.SYSTEM:
-        told = f"{messages[0].content or ''}\n\n{told}".lstrip()
-        messages = messages[1:]
-    return [ChatMessage(role=MessageRole.SYSTEM, content=told), *messages]
-
-
-def _said(message: ChatMessage) -> str:
+def _json_text(message: ChatMessage) -> str:
     """The JSON that a message holds, or is to hold: a tool call's arguments, else the text."""
     calls = message.additional_kwargs.get("tool_calls") or ()
     called = next((call.function.arguments for call in calls if call.function), None)
@@ -126,11 +55,15 @@ class Partials:
         self._cls = output_cls
         self._flexible = create_flexible_model(output_cls)
         self._enough = 1
+        self._length = 0
         self._value: Any = None
 
     def add(self, response: ChatResponse) -> Iterator[BaseModel]:
         """The object so far, of its class itself where that is possible; nothing where it has not changed."""
-        text = _said(response.message)
+        text = _json_text(response.message)
+        if len(text) < self._length:  # it was asked for once more
+            self._enough = 1
+        self._length = len(text)
         if len(text) < self._enough:
             return
         self._enough = len(text) + len(text) // 50 + 1
@@ -146,12 +79,77 @@ class Partials:
 class StructuredLLMMixin(FunctionCallingLLM):
     """The structured half of `GeekAI`. Program modes other than DEFAULT and FUNCTION are left to LlamaIndex."""
 
-    def _attempts(
-        self, output_cls: type[Any], prompt: Any, kwargs: dict[str, Any] | None, prompt_args: dict[str, Any]
-    ) -> Generator[Ask | BaseModel, Any, None] | None:
-        if self.pydantic_program_mode not in (PydanticProgramMode.DEFAULT, PydanticProgramMode.FUNCTION):
-            return None
-        return climb(self, output_cls, self._extend_messages(prompt.format_messages(llm=self, **prompt_args)), kwargs)
+    if TYPE_CHECKING:  # what `GeekAI` brings
+
+        def _request(
+            self, messages: Sequence[ChatMessage], kwargs: dict[str, Any], *, goal: Goal, stream: bool = False
+        ) -> tuple[Request, Reading]: ...
+        def _client(self) -> AbstractContextManager[Client]: ...
+        def _async_client(self) -> AbstractAsyncContextManager[AsyncClient]: ...
+
+    @llm_events(CHAT)
+    def _predict(
+        self, messages: Sequence[ChatMessage], goal: Goal, outcome: list[Outcome], **kwargs: Any
+    ) -> ChatResponse:
+        """The last answer of a conversation after an object; adds its `outcome`."""
+        request, reading = self._request(messages, kwargs, goal=goal)
+        with self._client() as client:
+            outcome.append(client.converse(request))
+        return from_wire_answer(outcome[0].answer, reading)
+
+    @llm_events(CHAT)
+    async def _apredict(
+        self, messages: Sequence[ChatMessage], goal: Goal, outcome: list[Outcome], **kwargs: Any
+    ) -> ChatResponse:
+        request, reading = self._request(messages, kwargs, goal=goal)
+        async with self._async_client() as client:
+            outcome.append(await client.converse(request))
+        return from_wire_answer(outcome[0].answer, reading)
+
+    @llm_events(CHAT)
+    def _predict_streaming(
+        self, messages: Sequence[ChatMessage], goal: Goal, outcome: list[Outcome], **kwargs: Any
+    ) -> ChatResponseGen:
+        return self._goal_stream(*self._request(messages, kwargs, goal=goal, stream=True), outcome)
+
+    @llm_events(CHAT)
+    async def _apredict_streaming(
+        self, messages: Sequence[ChatMessage], goal: Goal, outcome: list[Outcome], **kwargs: Any
+    ) -> ChatResponseAsyncGen:
+        return self._agoal_stream(*self._request(messages, kwargs, goal=goal, stream=True), outcome)
+
+    def _goal_stream(self, request: Request, reading: Reading, outcome: list[Outcome]) -> ChatResponseGen:
+        """The pieces of each answer of a conversation; adds its outcome."""
+        with self._client() as client, client.converse_streaming(request) as stream:
+            ended = None
+            while ended is None:
+                streamed = StreamedAnswer(reading)
+                for delta in stream:
+                    if (response := streamed.add(delta)) is not None:
+                        yield response
+                last = streamed.last(stream.answer)
+                ended = stream.outcome()
+        outcome.append(ended)
+        yield last
+
+    async def _agoal_stream(self, request: Request, reading: Reading, outcome: list[Outcome]) -> ChatResponseAsyncGen:
+        async with self._async_client() as client, client.converse_streaming(request) as stream:
+            ended = None
+            while ended is None:
+                streamed = StreamedAnswer(reading)
+                async for delta in stream:
+                    if (response := streamed.add(delta)) is not None:
+                        yield response
+                last = streamed.last(stream.answer)
+                ended = await stream.outcome()
+        outcome.append(ended)
+        yield last
+
+    def _is_ours(self) -> bool:
+        return self.pydantic_program_mode in (PydanticProgramMode.DEFAULT, PydanticProgramMode.FUNCTION)
+
+    def _prompted_messages(self, prompt: Any, prompt_args: dict[str, Any]) -> list[ChatMessage]:
+        return self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
 
     def structured_predict(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
@@ -160,78 +158,65 @@ class StructuredLLMMixin(FunctionCallingLLM):
 
         Raises `InvalidResponseError` when the answer, asked for twice, does not fit.
         """
-        steps = self._attempts(output_cls, prompt, llm_kwargs, prompt_args)
-        if steps is None:
+        if not self._is_ours():
             return super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         _begun(output_cls, prompt, prompt_args)
-        step = next(steps)
-        while isinstance(step, Ask):
-            try:
-                step = steps.send(self.chat(step.messages, **step.fields))
-            except GeekAIError as error:
-                step = steps.throw(error)
-        return _ended(step)
+        outcome: list[Outcome] = []
+        messages = self._prompted_messages(prompt, prompt_args)
+        self._predict(messages, goal_for(self, output_cls), outcome, **_kept(llm_kwargs))
+        return _ended(outcome[0].object())
 
     async def astructured_predict(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> Any:
         """`structured_predict`, awaiting."""
-        steps = self._attempts(output_cls, prompt, llm_kwargs, prompt_args)
-        if steps is None:
+        if not self._is_ours():
             return await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         _begun(output_cls, prompt, prompt_args)
-        step = next(steps)
-        while isinstance(step, Ask):
-            try:
-                step = steps.send(await self.achat(step.messages, **step.fields))
-            except GeekAIError as error:
-                step = steps.throw(error)
-        return _ended(step)
+        outcome: list[Outcome] = []
+        messages = self._prompted_messages(prompt, prompt_args)
+        await self._apredict(messages, goal_for(self, output_cls), outcome, **_kept(llm_kwargs))
+        return _ended(outcome[0].object())
 
     def _structured_stream_call(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> Generator[Any, None, None]:
-        steps = self._attempts(output_cls, prompt, llm_kwargs, prompt_args)
-        if steps is None:
+        if not self._is_ours():
             return super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
-        return self._climb(output_cls, steps)
+        return self._objects(output_cls, self._prompted_messages(prompt, prompt_args), llm_kwargs)
 
-    def _climb(self, output_cls: type[Any], steps: Any) -> Generator[Any, None, None]:
-        step = next(steps)
-        while isinstance(step, Ask):
-            partials = Partials(output_cls)
-            response = None
-            try:
-                with closing(self.stream_chat(step.messages, **step.fields)) as responses:
-                    for response in responses:
-                        yield from partials.add(response)
-                step = steps.send(response)
-            except GeekAIError as error:
-                step = steps.throw(error)
-        yield step
+    def _objects(
+        self, output_cls: type[Any], messages: list[ChatMessage], llm_kwargs: dict[str, Any] | None
+    ) -> Generator[Any, None, None]:
+        partials, outcome = Partials(output_cls), list[Outcome]()
+        responses = self._predict_streaming(messages, goal_for(self, output_cls), outcome, **_kept(llm_kwargs))
+        with closing(responses):
+            for response in responses:
+                yield from partials.add(response)
+        yield outcome[0].object()
 
     async def _structured_astream_call(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> AsyncGenerator[Any, None]:
-        steps = self._attempts(output_cls, prompt, llm_kwargs, prompt_args)
-        if steps is None:
+        if not self._is_ours():
             return await super()._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args)
-        return self._aclimb(output_cls, steps)
+        return self._aobjects(output_cls, self._prompted_messages(prompt, prompt_args), llm_kwargs)
 
-    async def _aclimb(self, output_cls: type[Any], steps: Any) -> AsyncGenerator[Any, None]:
-        step = next(steps)
-        while isinstance(step, Ask):
-            partials = Partials(output_cls)
-            response = None
-            try:
-                async with aclosing(await self.astream_chat(step.messages, **step.fields)) as responses:
-                    async for response in responses:
-                        for partial in partials.add(response):
-                            yield partial
-                step = steps.send(response)
-            except GeekAIError as error:
-                step = steps.throw(error)
-        yield step
+    async def _aobjects(
+        self, output_cls: type[Any], messages: list[ChatMessage], llm_kwargs: dict[str, Any] | None
+    ) -> AsyncGenerator[Any, None]:
+        partials, outcome = Partials(output_cls), list[Outcome]()
+        responses = await self._apredict_streaming(messages, goal_for(self, output_cls), outcome, **_kept(llm_kwargs))
+        async with aclosing(responses):
+            async for response in responses:
+                for partial in partials.add(response):
+                    yield partial
+        yield outcome[0].object()
+
+
+def _kept(llm_kwargs: dict[str, Any] | None) -> dict[str, Any]:
+    """The keywords without those that core's programs pass for tools."""
+    return {name: value for name, value in (llm_kwargs or {}).items() if name not in _PROGRAM_KEYWORDS}
 
 
 def _begun(output_cls: type[BaseModel], prompt: Any, prompt_args: dict[str, Any]) -> None:

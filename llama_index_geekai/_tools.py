@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -15,25 +13,13 @@ from pydantic import PrivateAttr
 from pydantic_core import from_json
 
 from geekai_core import InvalidResponseError, ToolCall
+from geekai_core.request.structured import closed
 from geekai_core.response.json_text import read_json
 
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
 
-_WIRE_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SCHEMAS: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
-
-
-def alias(name: str) -> str:
-    """The name under which a tool travels: its own, or, where the wire does not allow that, always the same ASCII one.
-
-    >>> alias("get_weather"), alias("查天气")
-    ('get_weather', 'tool_80bac930')
-    """
-    if _WIRE_NAME.fullmatch(name):
-        return name
-    readable = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:48]
-    return f"{readable or 'tool'}_{hashlib.sha256(name.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 def tool_schema(tool: BaseTool, strict: bool | None = None) -> dict[str, Any]:
@@ -46,7 +32,7 @@ def tool_schema(tool: BaseTool, strict: bool | None = None) -> dict[str, Any]:
         "parameters": parameters,
     }
     if strict:
-        function["parameters"] = {**parameters, "additionalProperties": False}
+        function["parameters"] = closed(parameters)
     if strict is not None:
         function["strict"] = strict
     return {"type": "function", "function": function}
@@ -61,40 +47,6 @@ def _parameters(metadata: Any) -> dict[str, Any]:
     if known is None:
         known = _SCHEMAS[cls] = metadata.get_parameters_dict()
     return known
-
-
-def to_wire_tools(tools: Sequence[Any]) -> tuple[list[Any], dict[str, str]]:
-    """Tools in OpenAI's shape with names that the wire allows, and what these stand for.
-
-    The own name of a tool that travels under another leads its description, so that the model knows it.
-    """
-    names: dict[str, str] = {}
-    wire = []
-    for tool in tools:
-        function = tool.get("function") if isinstance(tool, Mapping) else None
-        name = function.get("name") if isinstance(function, Mapping) else None
-        if function is not None and isinstance(name, str) and alias(name) != name:
-            names[alias(name)] = name
-            described = f"{name}: {function.get('description') or ''}".removesuffix(": ")
-            tool = {**tool, "function": {**function, "name": alias(name), "description": described}}
-        wire.append(tool)
-    return wire, names
-
-
-def to_wire_choice(choice: str | Mapping[str, Any]) -> Any:
-    """A `tool_choice` in any spelling: a mode, a tool's name, or OpenAI's object.
-
-    >>> to_wire_choice("any"), to_wire_choice("search")
-    ('required', {'type': 'function', 'function': {'name': 'search'}})
-    """
-    if isinstance(choice, str):
-        if choice in ("auto", "none", "required", "any"):
-            return "required" if choice == "any" else choice
-        return {"type": "function", "function": {"name": alias(choice)}}
-    function = choice.get("function")
-    if isinstance(function, Mapping) and isinstance(function.get("name"), str):
-        return {**choice, "function": {**function, "name": alias(function["name"])}}
-    return choice
 
 
 class Arguments:
@@ -164,6 +116,25 @@ def _from_legacy(call: Any) -> ToolCallBlock:
 
 def _field(holder: Any, name: str) -> Any:
     return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
+
+
+def wire_calls(message: ChatMessage) -> list[dict[str, Any]]:
+    """The calls of a message in wire form, each with what its vendor had added to it."""
+    added = {_field(call, "id"): _added(call) for call in message.additional_kwargs.get("tool_calls") or ()}
+    return [
+        {
+            **added.get(block.tool_call_id, {}),
+            "id": block.tool_call_id,
+            "type": "function",
+            "function": {"name": block.tool_name, "arguments": block.tool_kwargs},
+        }
+        for block in tool_call_blocks(message)
+    ]
+
+
+def _added(call: Any) -> dict[str, Any]:
+    fields = call if isinstance(call, Mapping) else getattr(call, "model_extra", None) or {}
+    return {key: value for key, value in fields.items() if key not in ("id", "type", "function", "index")}
 
 
 def selections(message: ChatMessage) -> list[ToolSelection]:

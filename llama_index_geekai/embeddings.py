@@ -21,7 +21,7 @@ from geekai_core import ConfigurationError, GeekAIError, InvalidResponseError
 from geekai_core.errors import INPUT_ERRORS
 from geekai_core.wire import Embedding, EmbeddingList
 from llama_index_geekai._batched import Batched
-from llama_index_geekai._blocks import to_wire_content
+from llama_index_geekai._content import to_wire_content
 from llama_index_geekai.collect import counted
 
 

@@ -19,14 +19,18 @@ from llama_index.core.llms.llm import ToolSelection
 from pydantic import AliasChoices, Field
 
 from geekai_core import ChatOptions, ClientOptions
+from geekai_core.adapters.requests import chat_request
+from geekai_core.conversation import Goal, Request
 from geekai_core.models import listed_facts, model_facts
+from geekai_core.request.body import flat_bodies
 from geekai_core.request.hints import warn_unable, warn_undescribed, warn_unlisted
 from geekai_core.wire import ModelInfo
+from llama_index_geekai._chunks import StreamedAnswer
 from llama_index_geekai._connection import GeekAIConnection
 from llama_index_geekai._events import CHAT, COMPLETION, llm_events
 from llama_index_geekai._metadata import to_metadata
-from llama_index_geekai._request import Request
-from llama_index_geekai._responses import StreamedAnswer, from_wire_answer, to_completion
+from llama_index_geekai._request import to_wire_messages
+from llama_index_geekai._response import Reading, from_wire_answer, to_completion
 from llama_index_geekai._structured import StructuredLLMMixin
 from llama_index_geekai._tools import selections, tool_schema
 
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
 
 _LISTED = "_listed"
 """Where an LLM keeps what `/models` says of its model: beside its fields, as it is no setting."""
+_FRAMEWORK = frozenset({"formatted", "verbose"})
+"""Keywords that LlamaIndex itself passes to a call, and that mean nothing to GeekAI."""
 
 
 def _same(response: ChatResponse) -> ChatResponse:
@@ -67,8 +73,6 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
     """Structured output begins with `response_format: json_schema` (True, default) or with a tool (False)."""
     strict: bool | None = None
     """Ask for tool arguments that follow their schema strictly."""
-    reasoning_effort: str | None = None
-    """Short for `thinking={"reasoning_effort": …}` with `enable_thinking=True`."""
     additional_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Another spelling of `extra_body`, which wins."""
     citation_blocks: bool = False
@@ -119,26 +123,32 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
             warn_unlisted(self.model, "context_window=… sets it")
         return self.metadata
 
-    def _chat(self, request: Request) -> ChatResponse:
+    def _request(
+        self, messages: Sequence[ChatMessage], kwargs: dict[str, Any], *, goal: Goal | None = None, stream: bool = False
+    ) -> tuple[Request, Reading]:
+        """What is sent, and how the answer is read. Raises `ConfigurationError`."""
+        call = {name: value for name, value in kwargs.items() if name not in _FRAMEWORK}
+        call["extra_body"] = flat_bodies(call.pop("additional_kwargs", None), call.get("extra_body"))
+        request = chat_request(
+            self, to_wire_messages(messages), call, also=self.additional_kwargs, goal=goal, stream=stream
+        )
+        return request, Reading((request.body.get("audio") or {}).get("format"), self.citation_blocks)
+
+    def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
+        request, reading = self._request(messages, kwargs)
         with self._client() as client:
-            if request.body.get("background"):
-                answer = client.wait(client.submit(request.body).id or "", timeout=self.total_timeout)
-            else:
-                answer = client.chat(request.body)
-        return from_wire_answer(answer, request.reading)
+            return from_wire_answer(client.converse(request).answer, reading)
 
-    async def _achat(self, request: Request) -> ChatResponse:
+    async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
+        request, reading = self._request(messages, kwargs)
         async with self._async_client() as client:
-            if request.body.get("background"):
-                task = await client.submit(request.body)
-                answer = await client.wait(task.id or "", timeout=self.total_timeout)
-            else:
-                answer = await client.chat(request.body)
-        return from_wire_answer(answer, request.reading)
+            return from_wire_answer((await client.converse(request)).answer, reading)
 
-    def _stream(self, request: Request, shape: Callable[[ChatResponse], Any] = _same) -> Generator[Any, None, None]:
-        streamed = StreamedAnswer(request.reading)
-        with self._client() as client, client.stream(request.body) as stream:
+    def _stream(
+        self, request: Request, reading: Reading, shape: Callable[[ChatResponse], Any] = _same
+    ) -> Generator[Any, None, None]:
+        streamed = StreamedAnswer(reading)
+        with self._client() as client, client.converse_streaming(request) as stream:
             for delta in stream:
                 response = streamed.add(delta)
                 if response is not None:
@@ -147,10 +157,10 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
         yield shape(last)
 
     async def _astream(
-        self, request: Request, shape: Callable[[ChatResponse], Any] = _same
+        self, request: Request, reading: Reading, shape: Callable[[ChatResponse], Any] = _same
     ) -> AsyncGenerator[Any, None]:
-        streamed = StreamedAnswer(request.reading)
-        async with self._async_client() as client, client.stream(request.body) as stream:
+        streamed = StreamedAnswer(reading)
+        async with self._async_client() as client, client.converse_streaming(request) as stream:
             async for delta in stream:
                 response = streamed.add(delta)
                 if response is not None:
@@ -161,12 +171,12 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
     @llm_events(CHAT)
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """The answer to a conversation. Keywords: any field of `ChatOptions`, `tools`, `tool_choice`, `extra_body`."""
-        return self._chat(Request(self, messages, kwargs))
+        return self._chat(messages, kwargs)
 
     @llm_events(CHAT)
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """`chat`, awaiting."""
-        return await self._achat(Request(self, messages, kwargs))
+        return await self._achat(messages, kwargs)
 
     @llm_events(CHAT)
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
@@ -174,14 +184,14 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
 
         Closing the generator closes the connection at once.
         """
-        return self._stream(Request(self, messages, kwargs, stream=True))
+        return self._stream(*self._request(messages, kwargs, stream=True))
 
     @llm_events(CHAT)
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """`stream_chat`, awaiting."""
-        return self._astream(Request(self, messages, kwargs, stream=True))
+        return self._astream(*self._request(messages, kwargs, stream=True))
 
-    def _asked(self, prompt: str, formatted: bool) -> list[ChatMessage]:
+    def _prompted(self, prompt: str, formatted: bool) -> list[ChatMessage]:
         if not formatted and self.completion_to_prompt is not None:
             prompt = self.completion_to_prompt(prompt)
         return [ChatMessage(role="user", content=prompt)]
@@ -189,22 +199,22 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
     @llm_events(COMPLETION)
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """The answer to a prompt, sent as a chat of one message."""
-        return to_completion(self._chat(Request(self, self._asked(prompt, formatted), kwargs)))
+        return to_completion(self._chat(self._prompted(prompt, formatted), kwargs))
 
     @llm_events(COMPLETION)
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """`complete`, awaiting."""
-        return to_completion(await self._achat(Request(self, self._asked(prompt, formatted), kwargs)))
+        return to_completion(await self._achat(self._prompted(prompt, formatted), kwargs))
 
     @llm_events(COMPLETION)
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """`stream_chat` for a prompt."""
-        return self._stream(Request(self, self._asked(prompt, formatted), kwargs, stream=True), to_completion)
+        return self._stream(*self._request(self._prompted(prompt, formatted), kwargs, stream=True), to_completion)
 
     @llm_events(COMPLETION)
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """`stream_complete`, awaiting."""
-        return self._astream(Request(self, self._asked(prompt, formatted), kwargs, stream=True), to_completion)
+        return self._astream(*self._request(self._prompted(prompt, formatted), kwargs, stream=True), to_completion)
 
     def _prepare_chat_with_tools(
         self,

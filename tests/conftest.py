@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import re
 
+import pytest
+
+from geekai_core.memory import forget
+
 FOREIGN = re.compile(
     "GEEKAI_.*|OPENAI_.*|LANGCHAIN_.*|LANGSMITH_.*|OTEL_.*|RAY_.*"  # keys and addresses, what traces or sends
     "|.*_proxy|ssl_cert_.*|sslkeylogfile"
@@ -16,3 +20,9 @@ FOREIGN = re.compile(
 # At import: what the session's fixtures and the libraries read once comes after it.
 for name in [name for name in os.environ if FOREIGN.fullmatch(name)]:
     del os.environ[name]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered_of_any_server() -> None:
+    """What one test's server refused is nothing to the next one's on the same port."""
+    forget()

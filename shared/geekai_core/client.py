@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
+from pydantic import BaseModel
+
 from geekai_core import bills
 from geekai_core import endpoints as ops
 from geekai_core.batches import Batch, L
 from geekai_core.bills import PATIENCE, Balance, Bill
 from geekai_core.config import Config, configure
+from geekai_core.conversation import Outcome, Request, converse, goal_of
 from geekai_core.errors import GeekAIError
 from geekai_core.options import EmbedOptions, RerankOptions
 from geekai_core.streams import AsyncStream, Stream
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=Answer)
 T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
 Body = Mapping[str, Any]
 Progress = Callable[[ChatCompletion], None]
 
@@ -65,6 +69,10 @@ class Client:
         return Client(self.config, http_client=self._pool.given)
 
     def _run(self, operation: Operation[A]) -> A:
+        if ops.is_stream(operation):
+            with Stream(self._pool, ops.alone(operation)) as stream:
+                stream.read()
+            return stream.answer  # type: ignore[return-value]
         http = self._pool.client()
         call = ops.call(self.config, operation, http)
         line = Line(http, call)
@@ -93,16 +101,36 @@ class Client:
         return batch.answer()
 
     def chat(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
-        """A whole answer. Give a ready wire body, or `model`, `messages` and the fields of `ChatOptions`."""
-        return self._run(ops.chat(self.config, body, fields))
+        """A whole answer. Give a ready wire body, or `model`, `messages` and the fields of `ChatOptions`.
+
+        With `background=True` the task is waited for. A part of the request that a model refuses is asked for in a
+        second way, where there is one.
+        """
+        return self.converse(Request(ops.request_body(self.config, body, fields))).answer
+
+    def converse(self, request: Request) -> Outcome:
+        """How a request ends, with all second ways that it needs: what adapters are made of."""
+        return self._follow(converse(self.config, request))
+
+    def parse(self, form: type[M], body: Body | None = None, /, **fields: Any) -> M:
+        """An object of a pydantic class, in whatever way the model can be asked for one. Other arguments as for `chat`.
+
+        An answer that does not fit is sent back once. Raises `InvalidResponseError` when none fits.
+        """
+        request = Request(ops.request_body(self.config, body, fields), goal_of(form))
+        return self.converse(request).object()  # type: ignore[no-any-return]
 
     def stream(self, body: Body | None = None, /, **fields: Any) -> Stream:
         """`with client.stream(…) as s:` iterate `s` for deltas; `s.answer` is the whole. Arguments as for `chat`."""
-        return Stream(self._pool, ops.chat(self.config, body, fields, stream=True))
+        return self.converse_streaming(Request(ops.request_body(self.config, body, fields, stream=True)))
+
+    def converse_streaming(self, request: Request) -> Stream:
+        """The stream of a request; the second ways that it needs are tried while it opens."""
+        return Stream(self._pool, converse(self.config, request))
 
     def submit(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
         """Start a background task; its `id` is for `fetch` and `wait`. Arguments as for `chat`."""
-        return self._run(ops.submit(self.config, body, fields))
+        return self._run(ops.submit(self.config, ops.request_body(self.config, body, fields)))
 
     def fetch(self, task_id: str) -> ChatCompletion:
         """The state of a background task. Results are kept for seven days (documented)."""
@@ -180,6 +208,10 @@ class AsyncClient:
         return AsyncClient(self.config, http_async_client=self._pool.given)
 
     async def _run(self, operation: Operation[A]) -> A:
+        if ops.is_stream(operation):
+            async with AsyncStream(self._pool, ops.alone(operation)) as stream:
+                await stream.read()
+            return stream.answer  # type: ignore[return-value]
         http = await self._pool.client()
         call = ops.call(self.config, operation, http)
         line = AsyncLine(http, call)
@@ -217,15 +249,28 @@ class AsyncClient:
 
     async def chat(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
         """`Client.chat`, awaiting."""
-        return await self._run(ops.chat(self.config, body, fields))
+        return (await self.converse(Request(ops.request_body(self.config, body, fields)))).answer
+
+    async def converse(self, request: Request) -> Outcome:
+        """`Client.converse`, awaiting."""
+        return await self._follow(converse(self.config, request))
+
+    async def parse(self, form: type[M], body: Body | None = None, /, **fields: Any) -> M:
+        """`Client.parse`, awaiting."""
+        request = Request(ops.request_body(self.config, body, fields), goal_of(form))
+        return (await self.converse(request)).object()  # type: ignore[no-any-return]
 
     def stream(self, body: Body | None = None, /, **fields: Any) -> AsyncStream:
         """`Client.stream`, for `async with` and `async for`."""
-        return AsyncStream(self._pool, ops.chat(self.config, body, fields, stream=True))
+        return self.converse_streaming(Request(ops.request_body(self.config, body, fields, stream=True)))
+
+    def converse_streaming(self, request: Request) -> AsyncStream:
+        """`Client.converse_streaming`, for `async with` and `async for`."""
+        return AsyncStream(self._pool, converse(self.config, request))
 
     async def submit(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
         """`Client.submit`, awaiting."""
-        return await self._run(ops.submit(self.config, body, fields))
+        return await self._run(ops.submit(self.config, ops.request_body(self.config, body, fields)))
 
     async def fetch(self, task_id: str) -> ChatCompletion:
         """`Client.fetch`, awaiting."""

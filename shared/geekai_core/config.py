@@ -70,6 +70,12 @@ class Config:
             )
         return self.system_key.get_secret_value()
 
+    @property
+    def is_geekai(self) -> bool:
+        """Whether the base URL is one of GeekAI's own hosts, and no other server that speaks its language."""
+        host = urlsplit(self.base_url).hostname or ""
+        return host.endswith(("geekai.co", "geekai.dev")) and host.split(".")[-2] == "geekai"
+
     def headers(self, key: str) -> dict[str, str]:
         """The headers of every request."""
         return {
@@ -80,8 +86,8 @@ class Config:
         }
 
     def reading(self) -> dict[str, bool]:
-        """How streams are read."""
-        return {"split_think": self.split_think, "join_deltas": self.join_deltas}
+        """How answers are read: the keywords of the core's `Accumulator`."""
+        return {"split_think": self.split_think}
 
     def timeouts(self) -> dict[str, float | None]:
         """Seconds for each of httpx's four limits: a number limits reading, and connecting up to ten seconds."""

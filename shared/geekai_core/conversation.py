@@ -1,53 +1,303 @@
-"""Which request follows which answer. Pure: generators that do no I/O."""
+"""Which request follows which answer. Pure: a generator that does no I/O, driven by both clients.
+
+A model may refuse a part of a request that others take, ignore the form it was asked for, or answer with an object
+that does not fit. `converse` knows the second way: a forced tool is offered, a field is left out, JSON is asked for in
+another way, an answer that does not fit is sent back once. What a model refused is remembered for an hour.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
-from geekai_core.errors import APIStatusError, BadRequestError, ContextOverflowError
-from geekai_core.request.structured import Rung
+from pydantic import BaseModel
 
-_JSON_FEATURE = (
-    r"response[_ ]?format|response[_ ]?(schema|mime)|json[_ ]?(schema|mode|object)|structured[_ ]?outputs?"
-    r"|结构化输出|(输出|响应|返回)格式|json ?(模式|格式)"
+from geekai_core import endpoints as ops
+from geekai_core.config import Config
+from geekai_core.errors import GeekAIError, InvalidResponseError
+from geekai_core.memory import remember, remembered
+from geekai_core.options import ReasoningHistory
+from geekai_core.request.messages import sendable
+from geekai_core.request.refusals import refused
+from geekai_core.request.structured import (
+    Rung,
+    instructed,
+    needs_instruction,
+    repair_messages,
+    request_fields,
+    rungs,
+    schema_instruction,
+    schema_name,
 )
+from geekai_core.request.tools import is_forced
+from geekai_core.response.json_text import answer_json, cut_short
+from geekai_core.transport.calls import Operation, Sleep
+from geekai_core.wire import ChatCompletion, Message
+
+Body = dict[str, Any]
+
+_LEFT_OUT = ("parallel_tool_calls", "json_mode", "stream_options")
+"""Fields without which a request still means the same."""
+_HISTORIES: tuple[ReasoningHistory, ...] = ("all", "never")
+"""What is sent instead where a model refuses a history: all reasoning where it misses some, else none."""
+_LIMITS = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+"""Each name of the token limit, and the other one."""
 
 
-_FEATURE: dict[Rung, str] = {
-    "json_schema": _JSON_FEATURE,
-    "function_calling": r"tool[_ ]?choice|\btools\b|\btool[ -](use|calls?|calling)\b|\bfunctions?\b|工具|函数",
-    "json_mode": _JSON_FEATURE,
-}
-"""What an error calls the feature of a rung. Messages that speak of `tool_calls` in the history are not meant."""
+@dataclass(frozen=True)
+class Goal:
+    """The object that a request is after.
 
-
-_UNSUPPORTED = (
-    r"(?is)\bnot (yet |currently |be )?(support|allow|permit|available|implement|enabl|compatib|valid)|n't support"
-    r"|\bno support|unsupported|unavailable|incompatible|unrecogni[sz]ed|\binvalid\b|unexpected|extra (inputs|fields)"
-    r"|unknown (variant|param|field|name|argument)|may not be|can ?not be|must be (one of|set|auto|none|text|['\"`])"
-    r"|\bonly\b.{0,200}(support|accept|allow)|requires --"
-    r"|不支持|不能|无法|不可用|不允许|不兼容|不可以|未开通|未启用|无效|非法|不合法|有误|仅支持|只支持|仅限|只能|未知"
-)
-
-
-def next_rung(rung: Rung, error: BaseException, remaining: Sequence[Rung]) -> Rung | None:
-    """The next of `remaining` (the ways not tried yet) when `error` says that the model cannot do `rung`, else None.
-
-    Only a 400 or 422, or an error in a good answer's place, that names the feature and says in Chinese or English that
-    it is not supported; never an overflow, a missing balance, a wrong key and the like.
+    `schema`, `name`: its JSON schema. `method`: the way to ask for it that is tried first; None: the best. `strict`:
+    ask for strict decoding. `supports_tools`: whether the model can call functions. `check`: what makes the object of a
+    JSON value, and raises a `ValueError` where it does not fit; None: any JSON value will do.
     """
-    if not remaining or rung == "prompt" or not isinstance(error, APIStatusError) or not _is_plain_refusal(error):
-        return None
-    inner = error.body.get("error") if isinstance(error.body, Mapping) else None
-    param = inner.get("param") if isinstance(inner, Mapping) else None
-    words = f"{error.message} {param or ''}"
-    refused = re.search(_FEATURE[rung], words, re.IGNORECASE) and re.search(_UNSUPPORTED, words)
-    return remaining[0] if refused else None
+
+    schema: dict[str, Any]
+    name: str = "answer"
+    method: Rung | None = None
+    strict: bool | None = None
+    supports_tools: bool = True
+    check: Callable[[Any], Any] | None = None
 
 
-def _is_plain_refusal(error: APIStatusError) -> bool:
-    """Whether the server found the request at fault, and not its length; a 200 may hold the status as its code."""
-    if error.status_code == 200 and not re.fullmatch("[0-9]{3}", str(error.code)):
+@dataclass(frozen=True)
+class Request:
+    """One wish: the `body` that is sent where the model takes all of it, and the `goal`, if an object is wanted.
+
+    `reasoning_history`: which reasoning goes back; None: the messages are sent as they are. `tool_names`: tools that
+    travel under another name, by that name. `timeout`, `headers`, `params`: of this request alone.
+    """
+
+    body: Mapping[str, Any]
+    goal: Goal | None = None
+    reasoning_history: ReasoningHistory | None = None
+    tool_names: Mapping[str, str] = field(default_factory=dict)
+    timeout: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+def goal_of(form: type[BaseModel], **settings: Any) -> Goal:
+    """The goal that is an object of a pydantic class; `settings` are further fields of the `Goal`."""
+    return Goal(form.model_json_schema(), form.__name__, check=form.model_validate, **settings)
+
+
+class Outcome(NamedTuple):
+    """How a conversation ended: its last answer; the goal's object; or why the answer is no such object.
+
+    Where the model called another tool than the goal's, there is neither object nor error.
+    """
+
+    answer: ChatCompletion
+    value: Any = None
+    error: Exception | None = None
+
+    def object(self) -> Any:
+        """The object. Raises the error where there is none."""
+        if isinstance(self.error, GeekAIError):
+            raise self.error
+        if self.error is not None:
+            words = f"the answer does not fit: {self.error}"
+            raise InvalidResponseError(words, excerpt=words_of(self.answer.message)) from self.error
+        return self.value
+
+
+class _Attempts:
+    """The ways to send one request: which is next, and what was found not to work."""
+
+    def __init__(self, config: Config, request: Request) -> None:
+        body = request.body
+        self._request = request
+        self._goal = request.goal or _goal_of(body)
+        self._place = config.base_url, str(body.get("model"))
+        self._both_limits = not config.is_geekai
+        self._known = set(remembered(*self._place))
+        self._thinking = is_thinking(body)
+        self._added: list[Body] = []
+        self._ladder: list[Rung] = []
+        if self._goal is not None:
+            ladder = rungs(self._goal.method, thinking=self._thinking, supports_tools=self._goal.supports_tools)
+            self._ladder = [rung for rung in ladder if rung not in self._known] or ladder[-1:]
+        self.rung: Rung | None = self._ladder.pop(0) if self._ladder else None
+
+    def body(self) -> Body:
+        """What is sent now."""
+        body = dict(self._request.body)
+        history = self._request.reasoning_history
+        if history is not None:
+            for other in _HISTORIES:
+                history = other if f"reasoning={other}" in self._known else history
+            body["messages"] = sendable(body["messages"], history, thinking=self._thinking or history == "all")
+        if self.rung is not None and self._goal is not None and not self._is_as_given():
+            body = _asking(body, self._goal, self.rung, offered=self._offered(True))
+        if self._both_limits and "max_completion_tokens" in body:
+            body.setdefault("max_tokens", body["max_completion_tokens"])
+        if self._added:
+            body["messages"] = [*body["messages"], *self._added]
+        if self._offered(is_forced(body.get("tool_choice"))):
+            body["tool_choice"] = "auto"
+        for name in sorted(self._known & body.keys()):
+            if name in _LEFT_OUT or _LIMITS.get(name) in body:
+                del body[name]
+        if "stream" in self._known and not body.get("background"):
+            body["stream"] = True
+        return body
+
+    def _is_as_given(self) -> bool:
+        """Whether the request holds the schema as its user wrote it."""
+        return self._request.goal is None and self.rung == "json_schema"
+
+    def _offered(self, forced: bool) -> bool:
+        """Whether a tool that is to be forced is only offered."""
+        return forced and (self._thinking or "tool_choice" in self._known)
+
+    def give_way(self, error: GeekAIError, body: Body) -> bool:
+        """Whether there is another way to send the request after this error; then `body` is that way."""
+        names = refused(error)
+        if not names:
+            return False
+        if "tool_choice" in names and is_forced(body.get("tool_choice")):
+            warnings.warn(f"no forced tool_choice for this model, its tools are only offered: {error}", stacklevel=3)
+            return self._learn("tool_choice")
+        if "stream" in names and not body.get("stream"):
+            return self._learn("stream")
+        for name in sorted(names & body.keys()):
+            if name in _LEFT_OUT or _LIMITS.get(name) in body:
+                return self._learn(name)
+        if "reasoning_content" in names and self._request.reasoning_history is not None:
+            other = "never" if any("reasoning_content" in message for message in body["messages"]) else "all"
+            tried = any(what.startswith("reasoning=") for what in self._known)
+            return not tried and self._learn(f"reasoning={other}")
+        feature = "tools" if self.rung == "function_calling" else "response_format"
+        return feature in names and self.next_rung()
+
+    def next_rung(self) -> bool:
+        """Whether there is another way to ask for JSON; then it is the next. This one is remembered as refused."""
+        if self.rung is None or not self._ladder:
+            return False
+        self._learn(self.rung)
+        self.rung = self._ladder.pop(0)
         return True
-    return isinstance(error, BadRequestError) and not isinstance(error, ContextOverflowError)
+
+    def _learn(self, what: str) -> bool:
+        self._known.add(what)
+        remember(*self._place, what)
+        return True
+
+    def outcome(self, answer: ChatCompletion) -> Outcome:
+        """What an answer is to the goal."""
+        goal, rung, message = self._goal, self.rung, answer.message
+        if goal is None or rung is None:
+            return Outcome(answer)
+        called = {call.function.name for call in message.tool_calls or () if call.function}
+        if called - {schema_name(goal.name)}:
+            return Outcome(answer)
+        try:
+            value = answer_json(message, rung)
+            return Outcome(answer, value if goal.check is None else goal.check(value))
+        except (InvalidResponseError, ValueError) as error:  # pydantic's, too
+            if _ended_by(answer) == "length":
+                return Outcome(answer, error=cut_short(words_of(message)))
+            return Outcome(answer, error=error)
+
+    def repair(self, outcome: Outcome) -> bool:
+        """Whether to ask again for an object that does not fit: in another way where the form was ignored, else once
+        more, with what is wrong."""
+        goal, message = self._request.goal, outcome.answer.message
+        ended_by = _ended_by(outcome.answer)
+        if outcome.error is None or message.refusal or self._added or ended_by in ("length", "content_filter"):
+            return False
+        if _is_prose(outcome) and self.next_rung():
+            return True
+        if goal is None:
+            return False
+        self._added = repair_messages([], words_of(message), outcome.error, goal.schema)
+        return True
+
+
+def converse(config: Config, request: Request) -> ops.Steps[Outcome]:
+    """The requests of one wish, each sent its answer or thrown its error; returns how it ended.
+
+    Raises the errors of a request; where all ways to ask for an object fail, the first is the outcome.
+    """
+    attempts = _Attempts(config, request)
+    first: Outcome | None = None
+    while True:
+        body = attempts.body()
+        try:
+            answer = yield from _sent(config, body, request)
+        except GeekAIError as error:
+            if attempts.give_way(error, body):
+                continue
+            if first is None or not refused(error):
+                raise
+            return first
+        outcome = attempts.outcome(answer)
+        if not attempts.repair(outcome):
+            return outcome if first is None or outcome.error is None or not _is_prose(outcome) else first
+        if first is None and _is_prose(outcome):
+            first = outcome
+
+
+def _ended_by(answer: ChatCompletion) -> str | None:
+    return answer.choices[0].finish_reason if answer.choices else None
+
+
+def _is_prose(outcome: Outcome) -> bool:
+    """Whether a finished answer holds no JSON at all."""
+    return isinstance(outcome.error, InvalidResponseError) and _ended_by(outcome.answer) != "length"
+
+
+def _sent(config: Config, body: Body, request: Request) -> Generator[Operation[Any] | Sleep, Any, ChatCompletion]:
+    """One request; a background task is waited for."""
+    if not body.get("background"):
+        names = request.tool_names
+        return (yield ops.chat(config, body, tool_names=names))  # type: ignore[no-any-return]
+    task: ChatCompletion = yield ops.submit(config, body)
+    return (yield from ops.waiting(config, task.id or "", config.total_timeout, None))
+
+
+def _goal_of(body: Mapping[str, Any]) -> Goal | None:
+    """The goal of a `response_format` with a schema, which agents send whatever the model can."""
+    wanted = body.get("response_format")
+    inner = wanted.get("json_schema") if isinstance(wanted, dict) else None
+    if not isinstance(inner, dict) or not isinstance(inner.get("schema"), dict):
+        return None
+    return Goal(
+        inner["schema"], str(inner.get("name") or "answer"), "json_schema", inner.get("strict"), supports_tools=False
+    )
+
+
+def _asking(body: Body, goal: Goal, rung: Rung, *, offered: bool) -> Body:
+    """A body that asks for JSON by `rung`; tools that were bound beside it stay."""
+    asking = {key: value for key, value in body.items() if key not in ("response_format", "json_mode")}
+    if needs_instruction(rung, thinking=offered):
+        asking["messages"] = instructed(body["messages"], schema_instruction(goal.schema))
+    fields = request_fields(rung, goal.schema, goal.name, strict=goal.strict, thinking=offered)
+    if "tools" in fields:
+        fields["tools"] = [*body.get("tools", []), *fields["tools"]]
+        fields["parallel_tool_calls"] = body.get("parallel_tool_calls", False)
+    return {**asking, **fields}
+
+
+def is_thinking(body: Mapping[str, Any]) -> bool:
+    """Whether a request asks the model to think.
+
+    >>> is_thinking({"thinking": {"budget_tokens": 64}}), is_thinking({"thinking": {"type": "disabled"}})
+    (True, False)
+    """
+    if body.get("enable_thinking") is not None:
+        return bool(body["enable_thinking"])
+    thinking = body.get("thinking")
+    if not isinstance(thinking, Mapping):
+        return bool(thinking)
+    return thinking.get("type") != "disabled" and thinking.get("reasoning_effort") != "none"
+
+
+def words_of(message: Message) -> str:
+    """The JSON that a message holds, or is to hold: a tool call's arguments, else the text."""
+    called = next((call.function.arguments for call in message.tool_calls or () if call.function), None)
+    return called or message.content or ""

@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from geekai_core.batches import Batch
 from geekai_core.errors import APITimeoutError, ConfigurationError, GeekAIError, RequestError, TaskFailedError
 from geekai_core.options import CLIENT_ONLY, EmbedOptions, RerankOptions
-from geekai_core.request.body import call_fields, chat_body
+from geekai_core.request.body import call_fields, chat_body, wants_json
 from geekai_core.request.hints import unknown_field
 from geekai_core.response.answers import Context, read_answer, read_chat, read_task
 from geekai_core.response.rerank import mapped_back, score
@@ -135,20 +135,39 @@ def with_retry_count(answer: A, reply: Reply) -> A:
 
 
 def chat(
-    config: Config, body: Mapping[str, Any] | None, fields: Mapping[str, Any], *, stream: bool = False
+    config: Config, body: Mapping[str, Any], *, tool_names: Mapping[str, str] | None = None
 ) -> Operation[ChatCompletion]:
-    """A chat answer; that of a stream is read by `StreamReader`."""
-    read = functools.partial(read_chat, split_think=config.split_think)
-    return Operation("POST", "/chat/completions", read, _body(config, body, fields, stream))
+    """A chat answer; that of a stream is read by `StreamReader`. `tool_names`: own names, by those that travel."""
+    reading = {
+        **config.reading(),
+        "json_text": wants_json(body),
+        "one_call": body.get("parallel_tool_calls") is False,
+        "tool_names": tool_names or {},
+    }
+    return Operation("POST", "/chat/completions", functools.partial(read_chat, reading=reading), body, reading=reading)
 
 
-def submit(config: Config, body: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> Operation[ChatCompletion]:
+def stream_reading(config: Config, operation: Operation[Any]) -> dict[str, Any]:
+    """How a stream is read: the keywords of `StreamReader`."""
+    return {**operation.reading, "join_deltas": config.join_deltas}
+
+
+def is_stream(operation: Operation[Any]) -> bool:
+    """Whether the answer to an operation comes as a stream."""
+    return bool((operation.body or {}).get("stream"))
+
+
+def alone(operation: Operation[T]) -> Steps[Any]:
+    """The steps of one operation without a second way."""
+    yield operation
+
+
+def submit(config: Config, body: Mapping[str, Any]) -> Operation[ChatCompletion]:
     """A background task."""
-    asked = {**_body(config, body, fields), "background": True}
-    return Operation("POST", "/chat/completions", _task_reader(config), asked)
+    return Operation("POST", "/chat/completions", _task_reader(config), {**body, "background": True})
 
 
-def _body(
+def request_body(
     config: Config, body: Mapping[str, Any] | None, fields: Mapping[str, Any], stream: bool = False
 ) -> Mapping[str, Any]:
     """A ready body, or one of keywords. Raises `ConfigurationError` for a field that nothing knows."""
@@ -173,7 +192,7 @@ def fetch(config: Config, task_id: str, within: float | None = None) -> Operatio
 
 
 def _task_reader(config: Config) -> Callable[[bytes, Context], ChatCompletion]:
-    return functools.partial(read_task, split_think=config.split_think)
+    return functools.partial(read_task, reading=config.reading())
 
 
 _FAILED = {"failed", "fail", "failure", "error", "cancelled", "canceled", "expired", "timeout", "rejected"}

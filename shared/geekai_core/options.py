@@ -32,9 +32,9 @@ class SearchFilters(BaseModel):
     """How many results, 1 to 50. Server's default: 10 (sample)."""
     domain_filter: str | None = None
     """Only these domains, joined by commas (sample)."""
-    recency_filter: Literal["noLimit", "oneDay", "oneWeek", "oneMonth", "oneYear"] | None = None
+    recency_filter: Literal["noLimit", "oneDay", "oneWeek", "oneMonth", "oneYear"] | str | None = None
     """Only pages this recent (sample)."""
-    content_size: Literal["medium", "high"] | None = None
+    content_size: Literal["medium", "high"] | str | None = None
     """How much text of each page (sample)."""
 
 
@@ -54,7 +54,7 @@ class SearchConfig(SearchFilters):
     """Return the search results themselves, beside the citations. Server's default: false (sample)."""
     prompt: str | None = None
     """How the results are folded into the answer (sample)."""
-    result_sequence: Literal["before", "after"] | None = None
+    result_sequence: Literal["before", "after"] | str | None = None
     """Results before or after the answer (sample)."""
     require_search: bool | None = None
     """Answer from the search only. Server's default: false (sample)."""
@@ -78,15 +78,15 @@ class Thinking(BaseModel):
 
     budget_tokens: int | None = None
     """At most this many tokens of reasoning (sample)."""
-    reasoning_effort: Literal["minimal", "low", "medium", "high"] | None = None
-    """How hard to think (sample; `minimal` perhaps)."""
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | str | None = None
+    """How hard to think (sample; vendors have further words)."""
     include_thoughts: bool | None = None
     """Return the thoughts (sample)."""
-    thinking_level: Literal["low", "high"] | None = None
+    thinking_level: Literal["low", "high"] | str | None = None
     """The Gemini 3 spelling of effort (sample)."""
 
 
-ReasoningHistory = Literal["current", "all", "never"]
+ReasoningHistory = Literal["tools", "all", "never"]
 
 
 class ChatOptions(BaseModel):
@@ -134,6 +134,8 @@ class ChatOptions(BaseModel):
     """Turn on reasoning, for models that can switch it (documented)."""
     thinking: Thinking | dict[str, Any] | None = None
     """How to think; needs `enable_thinking` (sample)."""
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | str | None = None
+    """Short for `enable_thinking=True, thinking={"reasoning_effort": …}`; "none" turns nothing on."""
     enable_url_context: bool | None = None
     """Let the model read the URLs of the prompt; some Gemini models (documented)."""
     json_mode: bool | None = None
@@ -161,6 +163,22 @@ class ChatOptions(BaseModel):
     """The wire's `metadata` (sample); both frameworks use that name for something else."""
     user: str | None = None
     """The end user, for the vendor's abuse checks; undocumented, sent only when set."""
+    logit_bias: dict[str, float] | None = None
+    """Makes tokens, by their ids, likelier or less likely (OpenAI's, passed on)."""
+    prediction: dict[str, Any] | None = None
+    """What the answer will mostly be: `{"type": "content", "content": …}` (OpenAI's, passed on)."""
+    prompt_cache_key: str | None = None
+    """Which requests share a cached prompt (OpenAI's, passed on)."""
+    service_tier: str | None = None
+    """How the vendor ranks the request, such as `flex` (OpenAI's, passed on)."""
+    store: bool | None = None
+    """Whether the vendor keeps the answer (OpenAI's, passed on)."""
+    verbosity: Literal["low", "medium", "high"] | str | None = None
+    """How much to say (OpenAI's, passed on)."""
+    safety_identifier: str | None = None
+    """The end user, hashed, for the vendor's safety checks (OpenAI's, passed on)."""
+    web_search_options: dict[str, Any] | None = None
+    """How a model with a search of its own searches (OpenAI's, passed on)."""
     background: bool | None = None
     """Run as a task: submit, then wait for the result. Not together with streaming (documented)."""
 
@@ -207,9 +225,9 @@ class ClientOptions(ConnectionOptions):
     """Seconds of silence allowed within a stream once it has begun; keep-alive comments are silence. None: no limit."""
     stream_usage: bool = True
     """Ask for usage with every stream: `stream_options: {"include_usage": true}`."""
-    reasoning_history: ReasoningHistory = "current"
-    """Which assistant messages carry their `reasoning_content` back to the server: those of the running tool loop,
-    all, or none. Vendors disagree: some demand it in a tool loop, some refuse it."""
+    reasoning_history: ReasoningHistory = "tools"
+    """Which assistant messages carry their `reasoning_content` back to the server: those of every turn that called
+    tools (DeepSeek and Kimi demand these), all, or none. Where a model refuses it, the other way is tried once."""
     split_think: bool = False
     """Split a leading inline `<think>…</think>` from the answer into `reasoning_content`."""
     join_deltas: bool = False

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from geekai_core import endpoints as ops
-from geekai_core.errors import ConfigurationError
+from geekai_core.conversation import Outcome
+from geekai_core.errors import ConfigurationError, GeekAIError
 from geekai_core.response.accumulate import Delta
-from geekai_core.transport.calls import Operation
+from geekai_core.transport.calls import Operation, Sleep
 from geekai_core.transport.open_stream import AsyncOpenStream, OpenStream, open_stream
 from geekai_core.transport.pools import LoopPool, Pool
 from geekai_core.wire import ChatCompletion
@@ -20,6 +21,22 @@ class _Streaming(Generic[Opened]):
     """What both kinds of stream share."""
 
     _open: Opened | None = None
+    _steps: ops.Steps[Any]
+
+    def _next(self, error: GeekAIError | None = None) -> Operation[Any]:
+        """The request to open, or the one that follows an error; raises the error where none does."""
+        try:
+            return _operation(next(self._steps) if error is None else self._steps.throw(error))
+        except StopIteration as stop:  # an earlier answer's error tells more
+            raise stop.value.error from error
+
+    def _after(self, answer: ChatCompletion) -> Operation[Any] | Outcome:
+        """The request that follows an answer, or how the conversation ended."""
+        try:
+            return _operation(self._steps.send(answer))
+        except StopIteration as stop:
+            ended: Outcome = stop.value
+            return ended
 
     @property
     def _opened(self) -> Opened:
@@ -33,6 +50,11 @@ class _Streaming(Generic[Opened]):
         return ops.with_retry_count(self._opened.reader.answer(), self._opened.reply)
 
 
+def _operation(step: Operation[Any] | Sleep) -> Operation[Any]:
+    assert isinstance(step, Operation), "nothing is waited for before a stream"
+    return step
+
+
 class Stream(_Streaming[OpenStream]):
     """A stream, opened by `with`: iterate it for its deltas, then take `answer`.
 
@@ -40,14 +62,38 @@ class Stream(_Streaming[OpenStream]):
     and `StreamInterruptedError` for a stream that ended before its end. A second loop goes on where the first stopped.
     """
 
-    def __init__(self, pool: Pool, operation: Operation[ChatCompletion]) -> None:
+    def __init__(self, pool: Pool, steps: ops.Steps[Any]) -> None:
         self._pool = pool
-        self._operation = operation
+        self._steps = steps
 
     def __enter__(self) -> Stream:
-        http, config = self._pool.client(), self._pool.config
-        self._open = OpenStream(http, ops.call(config, self._operation, http), config)
+        self._begin(self._next())
         return self
+
+    def _begin(self, operation: Operation[Any]) -> None:
+        """Open the stream of this request, or of one that follows its error."""
+        http, config = self._pool.client(), self._pool.config
+        while True:
+            try:
+                self._open = OpenStream(http, ops.call(config, operation, http), ops.stream_reading(config, operation))
+                return
+            except GeekAIError as error:
+                operation = self._next(error)
+
+    def outcome(self) -> Outcome | None:
+        """How the conversation ended, after the stream was read; None: a further answer was asked for, and is read by
+        another loop."""
+        operation = self._after(self.answer)
+        if isinstance(operation, Outcome):
+            return operation
+        self._opened.close()
+        self._begin(operation)
+        return None
+
+    def read(self) -> None:
+        """Read the stream to its end; `answer` is then the whole."""
+        for _ in self:
+            pass
 
     def __exit__(self, *exc: object) -> None:
         self._opened.close()
@@ -59,14 +105,37 @@ class Stream(_Streaming[OpenStream]):
 class AsyncStream(_Streaming[AsyncOpenStream]):
     """`Stream`, opened by `async with` and iterated by `async for`."""
 
-    def __init__(self, pool: LoopPool, operation: Operation[ChatCompletion]) -> None:
+    def __init__(self, pool: LoopPool, steps: ops.Steps[Any]) -> None:
         self._pool = pool
-        self._operation = operation
+        self._steps = steps
 
     async def __aenter__(self) -> AsyncStream:
-        http, config = await self._pool.client(), self._pool.config
-        self._open = await open_stream(http, ops.call(config, self._operation, http), config)
+        await self._begin(self._next())
         return self
+
+    async def _begin(self, operation: Operation[Any]) -> None:
+        http, config = await self._pool.client(), self._pool.config
+        while True:
+            try:
+                call, reading = ops.call(config, operation, http), ops.stream_reading(config, operation)
+                self._open = await open_stream(http, call, reading)
+                return
+            except GeekAIError as error:
+                operation = self._next(error)
+
+    async def outcome(self) -> Outcome | None:
+        """`Stream.outcome`, awaiting."""
+        operation = self._after(self.answer)
+        if isinstance(operation, Outcome):
+            return operation
+        await self._opened.close()
+        await self._begin(operation)
+        return None
+
+    async def read(self) -> None:
+        """`Stream.read`, awaiting."""
+        async for _ in self:
+            pass
 
     async def __aexit__(self, *exc: object) -> None:
         await self._opened.close()

@@ -40,7 +40,20 @@ FIELDS = {
     "retries": 2,
     "sess_id": "5c2f",
     "user": "u1",
+    "logit_bias": {"50256": -100},
+    "prediction": {"type": "content", "content": "好"},
+    "prompt_cache_key": "k",
+    "service_tier": "flex",
+    "store": False,
+    "verbosity": "low",
+    "safety_identifier": "h1",
+    "web_search_options": {"search_context_size": "low"},
 }
+
+
+def limit(tokens):
+    """The token limit as servers that are not GeekAI's are sent it: under both of its names."""
+    return {"max_completion_tokens": tokens, "max_tokens": tokens}
 
 
 def test_every_field_travels_under_its_wire_name(client, server):
@@ -48,14 +61,14 @@ def test_every_field_travels_under_its_wire_name(client, server):
     client.chat(**ASK, **FIELDS, max_tokens=50, request_metadata={"a": "b"})
     request = server.requests[0]
     assert (request.method, request.path) == ("POST", "/api/v1/chat/completions")
-    assert request.json == {**ASK, **FIELDS, "max_completion_tokens": 50, "metadata": {"a": "b"}}
+    assert request.json == {**ASK, **FIELDS, **limit(50), "metadata": {"a": "b"}}
     assert request.headers["authorization"] == f"Bearer {KEY}"
     assert request.headers["content-type"] == "application/json"
     assert "你好".encode() in request.body
 
 
 def test_every_option_is_tried_here():
-    tried = {*FIELDS, "max_tokens", "request_metadata", "thinking", "json_mode", "background"}
+    tried = {*FIELDS, "max_tokens", "request_metadata", "thinking", "reasoning_effort", "json_mode", "background"}
     assert set(ChatOptions.model_fields) | {"tools", "tool_choice"} == tried
 
 
@@ -120,7 +133,7 @@ def test_json_mode_is_sent_both_ways(client, server):
 def test_one_stop_text_is_sent_as_a_list(client, server):
     server.play(json_reply(completion("好")))
     client.chat(**ASK, stop_sequences="。", max_completion_tokens=5)
-    assert server.requests[0].json == {**ASK, "stop": ["。"], "max_completion_tokens": 5}
+    assert server.requests[0].json == {**ASK, "stop": ["。"], **limit(5)}
 
 
 def test_a_ready_body_goes_out_as_it_is(client, server):

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from geekai_core.conversation import next_rung
 from geekai_core.errors import (
     APIConnectionError,
     BadRequestError,
@@ -14,6 +13,7 @@ from geekai_core.errors import (
     ContextOverflowError,
     InvalidResponseError,
 )
+from geekai_core.request.refusals import refused
 from geekai_core.request.structured import (
     Rung,
     needs_instruction,
@@ -60,6 +60,7 @@ def test_an_unknown_method_is_refused_with_the_known_ones() -> None:
 
 
 TOOL: Rung = "function_calling"
+FEATURE = {"json_schema": "response_format", "function_calling": "tools", "json_mode": "response_format"}
 REFUSALS: list[tuple[Rung, str]] = [
     (TOOL, "Thinking mode does not support this tool_choice"),
     (TOOL, "The tool_choice parameter does not support being set to required or object in thinking mode"),
@@ -102,17 +103,14 @@ REFUSALS: list[tuple[Rung, str]] = [
 def test_a_feature_that_is_refused_leads_to_the_next_rung(rung: Rung, words: str, status: int) -> None:
     """The words are those that vendors were seen to use; a 200 is an error in a good answer's place."""
     error = error_from_body(status, {}, {"error": {"message": words, "code": "invalid_request_error"}})
-    assert next_rung(rung, error, ["json_mode", "prompt"]) == "json_mode"
-    assert next_rung(rung, error, []) is None
-    assert next_rung("prompt", error, ["json_mode"]) is None
+    assert FEATURE[rung] in refused(error)
 
 
 def test_the_parameter_that_an_error_names_counts() -> None:
     body = {"error": {"message": "Invalid value: 'json_schema'.", "param": "response_format.type"}}
-    assert next_rung("json_schema", error_from_body(400, {}, body), ["json_mode"]) == "json_mode"
+    assert "response_format" in refused(error_from_body(400, {}, body))
 
 
-@pytest.mark.parametrize("rung", ["json_schema", "function_calling", "json_mode"])
 @pytest.mark.parametrize(
     "words",
     [
@@ -125,19 +123,24 @@ def test_the_parameter_that_an_error_names_counts() -> None:
         "The parameter `` specified in the request are not valid: we could not parse the JSON body of your request",
         "模型不存在",
         "Invalid temperature",
-        "Prompt must contain the word 'json' in some form to use 'response_format' of type 'json_object'.",
     ],
 )
-def test_another_bad_request_is_no_refusal(rung: Rung, words: str) -> None:
-    assert next_rung(rung, error_from_body(400, {}, {"error": {"message": words}}), ["prompt"]) is None
+def test_another_bad_request_is_no_refusal(words: str) -> None:
+    """Of a history's reasoning there is a second way of its own."""
+    assert refused(error_from_body(400, {}, {"error": {"message": words}})) <= {"reasoning_content"}
 
 
-@pytest.mark.parametrize("status", [401, 402, 403, 404, 409, 413, 429, 500, 503])
+@pytest.mark.parametrize("status", [401, 402, 403, 413, 429])
 @pytest.mark.parametrize("in_a_good_answers_place", [False, True])
 def test_no_other_error_is_a_refusal(status: int, in_a_good_answers_place: bool) -> None:
     body = {"error": {"message": "tools are not supported", "code": status}}
     error = error_from_body(200 if in_a_good_answers_place else status, {}, body)
-    assert next_rung(TOOL, error, ["json_mode"]) is None
+    assert not refused(error)
+
+
+@pytest.mark.parametrize("status", [404, 405, 500, 501, 503])
+def test_a_feature_that_is_refused_with_an_odd_status_is_refused_all_the_same(status: int) -> None:
+    assert refused(error_from_body(status, {}, {"error": {"message": "No endpoints found that support tool use"}}))
 
 
 @pytest.mark.parametrize(
@@ -150,14 +153,14 @@ def test_no_other_error_is_a_refusal(status: int, in_a_good_answers_place: bool)
     ],
 )
 def test_overflow_and_foreign_errors_are_no_refusal(error: BaseException) -> None:
-    assert next_rung(TOOL, error, ["json_mode"]) is None
+    assert not refused(error)
 
 
 def test_a_frameworks_subclass_of_an_error_is_judged_alike() -> None:
     class MappedError(BadRequestError, ValueError):
         pass
 
-    assert next_rung(TOOL, MappedError("tools are not supported", status_code=400), ["json_mode"]) == "json_mode"
+    assert refused(MappedError("tools are not supported", status_code=400)) == {"tools"}
 
 
 def test_each_rung_sends_its_fields() -> None:

@@ -28,7 +28,7 @@ def sent(server: ScriptedServer) -> list[dict[str, Any]]:
 
 
 CALL = {"name": "查天气", "args": {"城市": "北京"}, "id": "c1", "type": "tool_call"}
-WIRE_CALL = {"id": "c1", "type": "function", "function": {"name": "查天气", "arguments": '{"城市": "北京"}'}}
+WIRE_CALL = {"id": "c1", "type": "function", "function": {"name": "tool_80bac930", "arguments": '{"城市": "北京"}'}}
 
 
 @pytest.mark.parametrize(
@@ -40,14 +40,14 @@ WIRE_CALL = {"id": "c1", "type": "function", "function": {"name": "查天气", "
         (FunctionMessage("4", name="add"), {"role": "function", "content": "4", "name": "add"}),
         (HumanMessage([]), {"role": "user", "content": []}),
         (HumanMessage(["a", {"type": "text", "text": "b", "cache_control": {"type": "ephemeral"}}]),
-         {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}),
+         {"role": "user", "content": [
+             {"type": "text", "text": "a"}, {"type": "text", "text": "b", "cache_control": {"type": "ephemeral"}}]}),
         (AIMessage("Hi", name="bot"), {"role": "assistant", "content": "Hi", "name": "bot"}),
-        (AIMessage(""), {"role": "assistant", "content": ""}),
         (AIMessage("", additional_kwargs={"refusal": "No."}), {"role": "assistant", "content": "No."}),
         (AIMessage("", tool_calls=[CALL]), {"role": "assistant", "content": None, "tool_calls": [WIRE_CALL]}),
         (AIMessage("So.", invalid_tool_calls=[{"name": "add", "args": '{"a":', "id": "c2", "error": "cut"}]),
          {"role": "assistant", "content": "So.", "tool_calls": [
-             {"id": "c2", "type": "function", "function": {"name": "add", "arguments": '{"a":'}}]}),
+             {"id": "c2", "type": "function", "function": {"name": "add", "arguments": "{}"}}]}),
         (AIMessage("", tool_calls=[CALL], additional_kwargs={"tool_call_extras": {"c1": {"signature": "s"}}}),
          {"role": "assistant", "content": None, "tool_calls": [{**WIRE_CALL, "signature": "s"}]}),
         (AIMessage([{"type": "tool_use", "id": "c1", "name": "查天气", "input": {"城市": "北京"}}]),
@@ -56,17 +56,31 @@ WIRE_CALL = {"id": "c1", "type": "function", "function": {"name": "查天气", "
          {"role": "tool", "tool_call_id": "c1", "content": "4"}),
         (ToolMessage([{"type": "text", "text": "a"}, "b"], tool_call_id="c1"),
          {"role": "tool", "tool_call_id": "c1", "content": "a\nb"}),
-        (ToolMessage([{"type": "text", "text": "a"}, {"type": "image", "url": URL}], tool_call_id="c1"),
-         {"role": "tool", "tool_call_id": "c1", "content": [
-             {"type": "text", "text": "a"}, {"type": "image_url", "image_url": {"url": URL}}]}),
         (AIMessage("a", additional_kwargs={"lc_source": "x", "lc_data": {}}), {"role": "assistant", "content": "a"}),
     ],
 )  # fmt: skip
 async def test_a_message_travels_in_this_form(
     server: ScriptedServer, make: Make, message: AnyMessage, wire: dict[str, Any]
 ) -> None:
-    make().invoke([message])
-    assert sent(server) == [wire]
+    asked = [AIMessage("", tool_calls=[CALL])] if isinstance(message, ToolMessage) else []
+    make().invoke([*asked, message])
+    assert sent(server)[len(asked)] == wire
+
+
+async def test_a_picture_that_a_tool_returns_travels_in_a_message_of_the_user(
+    server: ScriptedServer, make: Make
+) -> None:
+    shown = ToolMessage([{"type": "text", "text": "a"}, {"type": "image", "url": URL}], tool_call_id="c1")
+    make().invoke([AIMessage("", tool_calls=[CALL]), shown])
+    assert sent(server)[1:] == [
+        {"role": "tool", "tool_call_id": "c1", "content": "a"},
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": URL}}]},
+    ]
+
+
+async def test_a_message_in_which_nothing_was_said_is_left_out(server: ScriptedServer, make: Make) -> None:
+    make().invoke([HumanMessage("Hi"), AIMessage(""), HumanMessage("Hi?")])
+    assert [message["role"] for message in sent(server)] == ["user", "user"]
 
 
 IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{DATA}"}}
@@ -161,11 +175,12 @@ async def test_a_message_that_is_none_is_refused(make: Make) -> None:
 
 async def test_anthropic_s_tool_results_become_messages_ahead_of_the_text(server: ScriptedServer, make: Make) -> None:
     result = {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "4"}]}
-    make().invoke([HumanMessage([result, {"type": "text", "text": "So?"}])])
-    make().invoke([HumanMessage([{**result, "content": "4"}])])
+    asked = AIMessage([{"type": "tool_use", "id": "c1", "name": "add", "input": {}}])
+    make().invoke([asked, HumanMessage([result, {"type": "text", "text": "So?"}])])
+    make().invoke([asked, HumanMessage([{**result, "content": "4"}])])
     answered = {"role": "tool", "tool_call_id": "c1", "content": "4"}
-    assert server.requests[0].json["messages"] == [answered, {"role": "user", "content": "So?"}]
-    assert server.requests[1].json["messages"] == [answered]
+    assert server.requests[0].json["messages"][1:] == [answered, {"role": "user", "content": "So?"}]
+    assert server.requests[1].json["messages"][1:] == [answered]
 
 
 THOUGHT = {"reasoning_content": "Hm."}
@@ -178,7 +193,7 @@ LOOP = [
 ]
 
 
-@pytest.mark.parametrize(("history", "carrying"), [("current", [3]), ("all", [1, 3]), ("never", [])])
+@pytest.mark.parametrize(("history", "carrying"), [("tools", [3]), ("all", [1, 3]), ("never", [])])
 async def test_reasoning_goes_back_with_the_messages_that_are_to_carry_it(
     server: ScriptedServer, make: Make, history: str, carrying: list[int]
 ) -> None:
@@ -210,6 +225,7 @@ async def test_an_answer_of_any_form_goes_back_as_the_same_history(
         "content": "Let me see [1].",
         "tool_calls": [WIRE_CALL],
         "reasoning_content": "Hm.",
+        "audio": {"id": "a"},
     }
 
 

@@ -121,7 +121,8 @@ REFUSALS = {
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_model_that_refuses_one_way_is_asked_in_the_next(server: ScriptedServer, make: Make, way: str) -> None:
-    server.play(error(400, REFUSALS["json_schema"]), *[error(400, REFUSALS["function_calling"])] * 2)
+    forced = error(400, "Thinking mode does not support this tool_choice")
+    server.play(error(400, REFUSALS["json_schema"]), forced, error(400, REFUSALS["function_calling"]))
     with pytest.warns(UserWarning, match="no forced tool_choice"):
         assert await obtain(make().with_structured_output(Person), way) == Person(**BOB)
     asked = [request.json for request in server.requests]
@@ -185,7 +186,7 @@ async def test_a_forced_choice_of_an_agent_s_tools_is_softened_too(
     server: ScriptedServer, make: Make, way: str
 ) -> None:
     server.play(error(400, "tool_choice: only 'auto' is supported while thinking"))
-    bound = make(enable_thinking=True).bind_tools([Person], tool_choice="any")
+    bound = make().bind_tools([Person], tool_choice="any")
     with pytest.warns(UserWarning, match="no forced tool_choice"):
         await obtain(bound, way)
     assert [request.json["tool_choice"] for request in server.requests] == ["required", "auto"]
@@ -232,15 +233,15 @@ async def test_json_is_found_whatever_stands_around_it(
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("text", ["I would rather not.", '{"name": "Bob"}'])
 async def test_an_answer_that_does_not_fit_is_a_parser_error_with_the_text(
-    server: ScriptedServer, make: Make, method: str, way: str
+    server: ScriptedServer, make: Make, method: str, way: str, text: str
 ) -> None:
-    for text in ("I would rather not.", '{"name": "Bob"}'):
-        done = delta(finish_reason="stop", usage=usage())
-        server.play(sse(delta(text), done) if way in STREAMED else json_reply(completion(text)))
-        with pytest.raises(OutputParserException) as caught:
-            await obtain(make().with_structured_output(Person, method=method), way)
-        assert caught.value.llm_output == text
+    done = delta(finish_reason="stop", usage=usage())
+    server.play(*[sse(delta(text), done) if way in STREAMED else json_reply(completion(text))] * 5)
+    with pytest.raises(OutputParserException) as caught:
+        await obtain(make().with_structured_output(Person, method=method), way)
+    assert caught.value.llm_output == text
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -269,7 +270,7 @@ async def test_include_raw_gives_the_message_the_object_and_the_error(
     good = await obtain(chain, way)
     assert isinstance(good["raw"], AIMessage)
     assert (good["parsed"], good["parsing_error"]) == (Person(**BOB), None)
-    server.play(json_reply(completion("No.")))
+    server.play(*[json_reply(completion("No."))] * 5)
     bad = await obtain(chain, way)
     assert (bad["raw"].content, bad["parsed"]) == ("No.", None)
     assert isinstance(bad["parsing_error"], OutputParserException)

@@ -10,8 +10,8 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LogProb, MessageRole, TextBlock, ThinkingBlock
 
 from geekai_testing.replies import delta, sse, tool_call
-from llama_index_geekai import _messages
-from llama_index_geekai._messages import build
+from llama_index_geekai import _response
+from llama_index_geekai._response import build
 from tests.llama_index.support import USER
 
 TEXT = TextBlock(text="hi")
@@ -33,7 +33,7 @@ NOTHING = {"message": ChatMessage(), "raw": None, "delta": None, "logprobs": Non
 @pytest.mark.parametrize(("cls", "fields"), [(ChatMessage, MESSAGE), (ChatResponse, RESPONSE), (ChatResponse, NOTHING)])
 def test_a_built_object_is_the_validated_one(cls: type[Any], fields: dict[str, Any]) -> None:
     built, validated = build(cls, **fields), cls(**fields)
-    assert cls in _messages._UNCHANGED
+    assert cls in _response._UNCHANGED
     assert built == validated
     assert built.__dict__ == validated.__dict__
     for name in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
@@ -46,7 +46,7 @@ def test_a_built_object_is_the_validated_one(cls: type[Any], fields: dict[str, A
 
 def test_a_built_block_of_text_is_the_validated_one() -> None:
     built, validated = build(TextBlock, {"text"}, block_type="text", text="hi"), TextBlock(text="hi")
-    assert TextBlock in _messages._UNCHANGED
+    assert TextBlock in _response._UNCHANGED
     assert (built, built.__dict__) == (validated, validated.__dict__)
     for name in ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"):
         assert getattr(built, name) == getattr(validated, name), name
@@ -54,7 +54,7 @@ def test_a_built_block_of_text_is_the_validated_one() -> None:
 
 
 def test_a_class_that_core_has_changed_is_validated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_messages, "_UNCHANGED", set())
+    monkeypatch.setattr(_response, "_UNCHANGED", set())
     assert build(ChatMessage, **MESSAGE) == ChatMessage(**MESSAGE)
     assert build(TextBlock, {"text"}, block_type="text", text="hi") == TextBlock(text="hi")
 

@@ -62,7 +62,7 @@ async def test_every_field_reaches_the_wire_under_its_name_there(server: Any, ge
     play_text(server, how)
     await last(llm, how)
     expected: dict[str, Any] = {
-        "temperature": 0.1, "top_p": 0.9, "top_k": 5, "max_completion_tokens": 7, "stop": ["END"], "seed": 3,
+        "temperature": 0.1, "top_p": 0.9, "top_k": 5, "max_completion_tokens": 7, "max_tokens": 7, "stop": ["END"], "seed": 3,
         "frequency_penalty": 0.5, "presence_penalty": 0.6, "enable_search": True,
         "search_config": {"engine": "glm/search-pro", "return_result": True, "new": 1},
         "enable_thinking": True, "thinking": {"budget_tokens": 99}, "enable_url_context": True, "retries": 2,
@@ -80,12 +80,12 @@ async def test_a_call_overrides_the_fields(server: Any, geekai: Any, how: str) -
     await last(llm, how, temperature=0.7, seed=None, max_tokens=5, enable_search=False, extra_body={"x": 1})
     body = sent(server)
     body.pop("stream", None)
-    assert body == {"temperature": 0.7, "max_completion_tokens": 5, "enable_search": False, "x": 1}
+    assert body == {"temperature": 0.7, "max_completion_tokens": 5, "max_tokens": 5, "enable_search": False, "x": 1}
 
 
 SPELLINGS = {
-    "max_new_tokens": ({"max_new_tokens": 7}, {"max_completion_tokens": 7}),
-    "max_completion_tokens": ({"max_completion_tokens": 7}, {"max_completion_tokens": 7}),
+    "max_new_tokens": ({"max_new_tokens": 7}, {"max_completion_tokens": 7, "max_tokens": 7}),
+    "max_completion_tokens": ({"max_completion_tokens": 7}, {"max_completion_tokens": 7, "max_tokens": 7}),
     "stop_sequences": ({"stop_sequences": ["a"]}, {"stop": ["a"]}),
     "additional_kwargs": ({"additional_kwargs": {"x": 1}}, {"x": 1}),
     "extra_body within additional_kwargs": ({"additional_kwargs": {"y": 2, "extra_body": {"x": 1}}}, {"x": 1, "y": 2}),
@@ -189,7 +189,7 @@ def test_a_copy_with_other_options_shares_the_connections(server: Any, geekai: A
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
-        ("current", [None, None, None, "new thought", None]),
+        ("tools", [None, None, None, "new thought", None]),
         ("all", [None, "old thought", None, "new thought", None]),
         ("never", [None] * 5),
     ],

@@ -115,8 +115,8 @@ def test_options_that_cannot_work_are_refused(retriever: Any) -> None:
         retriever(cout=5)
     with pytest.raises(ConfigurationError, match="'count' and 'similarity_top_k' are one field"):
         retriever(count=5, similarity_top_k=5)
-    with pytest.raises(ValidationError, match="recency_filter"):
-        retriever(recency_filter="昨天")
+    with pytest.raises(ValidationError, match="intent"):
+        retriever(intent="昨天")
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))])

@@ -59,7 +59,7 @@ def test_a_thinking_model_is_offered_a_tool_and_never_forced(server: Any, make: 
 
 
 def test_words_alone_are_the_last_way(server: Any, llm: Any) -> None:
-    refusals = [error(400, f"{name} is not supported") for name in ("json_schema", "tool_choice", "response_format")]
+    refusals = [error(400, f"{name} is not supported") for name in ("json_schema", "tools", "response_format")]
     server.play(*refusals, json_reply(completion(GOOD)))
     assert llm.structured_predict(City, PROMPT, topic="Beijing") == BEIJING
     assert set(server.requests[3].json) == {"model", "messages"}

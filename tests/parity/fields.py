@@ -181,19 +181,9 @@ DETAILS = [
 WISHES = [*SPEECHES, *FIELDS, *DETAILS]
 
 NOT_YET = {
-    "earlier speech that the server still has": "lc",
-    "earlier speech whose time is over": "lc li",
-    "earlier speech that never ends": "lc",
-    "earlier speech without an id": "lc li",
-    "a call's signature": "li",
-    "a call's signature as plain text": "li",
-    "a call's signature in the last piece": "li",
-    "a call's two fields in two pieces": "li",
+    "earlier speech that the server still has": "alike",
+    "earlier speech that never ends": "alike",
     "a field within a call's function": "lc li",
-    "two calls' signatures, each its own": "li",
-    "reasoning details in the loop": "lc li",
-    "encrypted reasoning details in the loop": "lc li",
-    "reasoning details in pieces": "lc li",
     "reasoning details are shown as reasoning": "lc li",
     "a summary among reasoning details is shown": "lc li",
 }

@@ -133,10 +133,10 @@ WISHES = [
 ]
 
 NOT_YET = {
-    "a schema and tools that are refused: JSON mode": "lc",
-    "all that is refused: words": "lc",
+    "a schema and tools that are refused: JSON mode": "alike",
+    "all that is refused: words": "alike",
+    "an answer that does not fit is asked for once more": "alike",
     "a schema that is refused while thinking: no tool is forced": "alike",
-    "an answer that does not fit is asked for once more": "lc",
     "a streamed answer that does not fit is asked for once more": "lc",
     "an answer that never fits": "lc",
     "an answer that the token limit cut is not asked for again": "lc",

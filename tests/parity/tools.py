@@ -177,14 +177,6 @@ WISHES = [
 ]
 
 NOT_YET = {
-    "a forced tool beside thinking settings without their switch": "lc li",
-    "tool_choice {'type': 'tool', 'name': 'weather'}": "li",
-    "tool_choice that names no tool": "li",
-    "tool_choice as an object that names no tool": "lc li",
-    "a Chinese tool travels under an ASCII name": "lc",
-    "a tool with an overlong name travels under a shorter one": "lc",
-    "a Chinese tool's call in the history has the same ASCII name": "lc",
-    "two calls where one was allowed": "lc",
     "arguments that are broken off": "lc li",
     "web search among the tools": "li",
     "web search with its settings, beside a function": "li",

@@ -231,11 +231,5 @@ ERRORS = [
 
 WISHES = [*OPTIONS, *SWITCHES, *ANSWERS, *ERRORS]
 NOT_YET = {
-    "options of the call win": "lc",
-    "the framework's own name for further fields, and the call wins": "lc li",
-    "fenced JSON where JSON was asked for": "li",
-    "search switched off by the call takes its settings along": "lc",
-    "thinking switched off by the call takes the effort along": "lc",
-    "thinking switched off by the call takes its settings along": "lc",
     "an error says its code, type and parameter": "lc li",
 }

@@ -118,9 +118,6 @@ def langchain_retrieval() -> None:
 
 def wrong() -> None:
     """Both checkers must find each of these: a comment that ignores nothing is an error."""
-    SearchConfig(recency_filter="lastWeek")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    SearchConfig(content_size="huge")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    Thinking(reasoning_effort="extreme")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     Thinking(budget_tokens="many")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ChatGeekAI(model=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ChatGeekAI(model="m", temperature="hot")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
@@ -133,9 +130,7 @@ def wrong() -> None:
     GeekAI()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     GeekAIEmbedding(model="m", on_error="ignore")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     GeekAIRerank(model="m", top_n="all")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    GeekAISearchRetriever(recency_filter="lastWeek")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     GeekAISearchToolSpec(counts=5)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    langchain_geekai.GeekAISearchRetriever(recency_filter="lastWeek")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     try:
         pass
     except GeekAIError as error:

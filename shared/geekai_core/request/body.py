@@ -64,7 +64,8 @@ def _keywords(cls: type[BaseModel]) -> dict[str, str]:
 
 
 _PER_CALL = _keywords(ChatOptions) | {
-    name: name for name in ("model", "tools", "tool_choice", "stream_options", "extra_body")
+    name: name
+    for name in ("model", "tools", "tool_choice", "functions", "function_call", "stream_options", "extra_body")
 }
 """The field that each keyword of a single call stands for."""
 
@@ -91,6 +92,47 @@ def option_fields(options: ChatOptions) -> dict[str, Any]:
     return {name: _plain(values[name]) for name in ChatOptions.model_fields if values.get(name) is not None}
 
 
+def merged_fields(
+    options: ChatOptions, model: str, call: Mapping[str, Any], also: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The fields of an adapter and of one call, which win, under our own names.
+
+    `also`: further fields of the adapter's, by their wire names. Search or thinking that a call switches off takes the
+    adapter's settings for it along. Raises `ConfigurationError` for a keyword that nothing here knows.
+    """
+    given = call_fields(call)
+    fields = {"model": model, **option_fields(options)}
+    fields |= {_OWN_NAMES.get(name, name): value for name, value in (also or {}).items()}
+    for switch, settings in _SETTINGS_OF.items():
+        if given.get(switch) is False:
+            for setting in settings - given.keys():
+                fields.pop(setting, None)
+    return {**fields, **given}
+
+
+_OWN_NAMES = {wire: own for own, wire in WIRE_NAMES.items()}
+_SETTINGS_OF = {"enable_search": {"search_config"}, "enable_thinking": {"thinking", "reasoning_effort"}}
+
+
+def flat_bodies(*bodies: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Further fields merged, the last winning; an `extra_body` within one, as other packages need it, is taken out."""
+    merged: dict[str, Any] = {}
+    for body in bodies:
+        outer = dict(body or {})
+        merged |= outer | dict(outer.pop("extra_body", None) or {})
+    merged.pop("extra_body", None)
+    return merged
+
+
+def _effort(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields with `reasoning_effort` as GeekAI takes it: within `thinking`, which "none" does not switch on."""
+    effort = fields.pop("reasoning_effort", None)
+    if effort is not None:
+        fields["thinking"] = {"reasoning_effort": effort, **(fields.get("thinking") or {})}
+        fields.setdefault("enable_thinking", effort != "none")
+    return fields
+
+
 def chat_body(
     messages: list[dict[str, Any]],
     fields: Mapping[str, Any],
@@ -105,7 +147,7 @@ def chat_body(
     the adapter's, then the call's, is merged last. Raises `ConfigurationError` for `stream` with `background`.
     """
     body: dict[str, Any] = {"model": fields.get("model"), "messages": messages}
-    for name, value in fields.items():
+    for name, value in _effort({**fields}).items():
         if value is None or name in ("model", "extra_body"):
             continue
         body[WIRE_NAMES.get(name, name)] = value
@@ -125,6 +167,12 @@ def chat_body(
         raise ConfigurationError(_NO_MODEL)
     warn_idle(body, _SETTINGS)
     return body
+
+
+def wants_json(body: Mapping[str, Any]) -> bool:
+    """Whether a request's answer is to be JSON text."""
+    wanted = body.get("response_format")
+    return isinstance(wanted, Mapping) and wanted.get("type") in ("json_schema", "json_object")
 
 
 def _plain(value: Any) -> Any:

@@ -31,9 +31,7 @@ _OF_OPENAI = {
     **dict.fromkeys(("openai_api_base", "api_base"), "give 'base_url'"),
     "openai_api_key": "give 'api_key'",
     "openai_proxy": "give 'proxy'",
-    **dict.fromkeys(
-        ("use_responses_api", "store", "organization", "openai_organization"), "that is OpenAI's own: leave it out"
-    ),
+    **dict.fromkeys(("use_responses_api", "organization", "openai_organization"), "that is OpenAI's own: leave it out"),
     "api_version": "GeekAI's API has no versions: leave it out",
     "tokenizer": "the server counts the tokens: leave it out",
 }

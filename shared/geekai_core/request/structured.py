@@ -53,12 +53,12 @@ def request_fields(
         return {}
     if rung == "json_mode":
         return {"json_mode": True, "response_format": {"type": "json_object"}}
-    wire_name = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:64] or "answer"
+    wire_name = schema_name(name)
     described = {"name": wire_name}
     if isinstance(schema.get("description"), str):
         described["description"] = schema["description"]
     flags = {} if strict is None else {"strict": strict}
-    shape = _closed(schema) if strict else schema
+    shape = closed(schema) if strict else schema
     if rung == "json_schema":
         return {
             "response_format": {"type": "json_schema", "json_schema": {**described, "schema": shape, **flags}},
@@ -69,16 +69,42 @@ def request_fields(
     }
 
 
-def _closed(schema: Any) -> Any:
+def wire_format(form: Any) -> Any:
+    """A `response_format` in wire form: of a pydantic class, of OpenAI's `{"name", "schema", "strict"}`, or as it is.
+
+    >>> wire_format({"name": "person", "schema": {"type": "object"}})["type"]
+    'json_schema'
+    """
+    if isinstance(form, type) and hasattr(form, "model_json_schema"):
+        return request_fields("json_schema", form.model_json_schema(), form.__name__, strict=True)["response_format"]
+    if isinstance(form, dict) and isinstance(form.get("schema"), dict) and "type" not in form:
+        return {"type": "json_schema", "json_schema": {"name": "answer", **form}}
+    return form
+
+
+def schema_name(name: str) -> str:
+    """The name under which a schema travels: what the wire does not allow in it is replaced."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_")[:64] or "answer"
+
+
+def instructed(messages: list[dict[str, Any]], instruction: str) -> list[dict[str, Any]]:
+    """The messages with one more instruction, within the system's message where there is one: some models allow one."""
+    first = messages[0] if messages else {}
+    if first.get("role") == "system" and isinstance(first.get("content"), str):
+        return [{**first, "content": f"{first['content']}\n\n{instruction}"}, *messages[1:]]
+    return [{"role": "system", "content": instruction}, *messages]
+
+
+def closed(schema: Any) -> Any:
     """A copy of a schema whose objects allow no further fields and require all of theirs."""
     if isinstance(schema, list):
-        return [_closed(item) for item in schema]
+        return [closed(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    closed = {key: _closed(value) for key, value in schema.items()}
+    copy = {key: closed(value) for key, value in schema.items()}
     if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
-        closed.update(additionalProperties=False, required=list(schema["properties"]))
-    return closed
+        copy.update(additionalProperties=False, required=list(schema["properties"]))
+    return copy
 
 
 def schema_instruction(schema: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from geekai_core.response.audio import AudioPieces
 from geekai_core.response.extras import Extras
+from geekai_core.response.json_text import JsonText
 from geekai_core.response.think import ThinkSplitter
 from geekai_core.response.tool_calls import ToolCallPiece, ToolCalls
 
@@ -48,7 +49,7 @@ class Delta:
 class _Choice:
     """The state of one choice."""
 
-    def __init__(self, split_think: bool) -> None:
+    def __init__(self, split_think: bool, json_text: bool) -> None:
         self.content: list[str] = []
         self.reasoning: list[str] = []
         self.refusal: list[str] = []
@@ -60,7 +61,8 @@ class _Choice:
         self.extra: dict[str, Any] = {}
         self.function_call: ToolCalls | None = None
         self.message_extra = Extras()
-        self.think = ThinkSplitter() if split_think else None
+        think = ThinkSplitter() if split_think else None
+        self.think = JsonText(think) if json_text else think
 
     def wire(self, index: int) -> dict[str, Any]:
         message: dict[str, Any] = {"role": self.role, "content": "".join(self.content)}
@@ -85,15 +87,26 @@ class _Choice:
 
 
 class Accumulator:
-    """The state of one answer. `finished` tells whether every choice that began has its finish reason."""
+    """The state of one answer. `finished` tells whether every choice that began has its finish reason.
 
-    __slots__ = ("_choices", "_settled", "_split_think", "_top")
+    `split_think`: a leading `<think>…</think>` is reasoning. `json_text`: the text is JSON, so a code fence around it
+    goes. `one_call`: calls behind the first, which were not allowed, go. `tool_names`: tools' own names, by those that
+    travelled.
+    """
 
-    def __init__(self, *, split_think: bool = False) -> None:
+    __slots__ = ("_choices", "_json_text", "_one_call", "_settled", "_split_think", "_tool_names", "_top")
+
+    def __init__(
+        self, *, split_think: bool = False, json_text: bool = False, one_call: bool = False,
+        tool_names: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self._choices: dict[int, _Choice] = {}
         self._top: dict[str, Any] = {}
         self._settled = {"choices"}
         self._split_think = split_think
+        self._json_text = json_text
+        self._one_call = one_call
+        self._tool_names = tool_names or {}
 
     @property
     def started(self) -> bool:
@@ -124,7 +137,7 @@ class Accumulator:
         for index, choice in self._choices.items():
             delta = Delta(index, last or {})
             if choice.calls:
-                delta.tool_calls = choice.calls.finish(choice.finish_reason) or None
+                delta.tool_calls = self._shown(choice.calls.finish(choice.finish_reason)) or None
             if choice.function_call:
                 choice.function_call.finish(choice.finish_reason)
             if choice.think:
@@ -139,7 +152,24 @@ class Accumulator:
         if str(top.get("object", "")).endswith(".chunk"):
             top["object"] = str(top["object"]).removesuffix(".chunk")
         top["choices"] = [self._choices[index].wire(index) for index in sorted(self._choices)]
+        if self._one_call or self._tool_names:
+            for choice in top["choices"]:
+                self._show_calls(choice["message"])
         return top
+
+    def _shown(self, pieces: list[ToolCallPiece]) -> list[ToolCallPiece]:
+        """Pieces of calls under the tools' own names; of the first call alone where one was allowed."""
+        for piece in pieces:
+            piece.name = self._tool_names.get(piece.name, piece.name) if piece.name else piece.name
+        return [piece for piece in pieces if piece.slot == 0] if self._one_call else pieces
+
+    def _show_calls(self, message: dict[str, Any]) -> None:
+        """The same for the calls of a whole message."""
+        if calls := message.get("tool_calls"):
+            message["tool_calls"] = calls[:1] if self._one_call else calls
+            for call in message["tool_calls"]:
+                name = call["function"]["name"]
+                call["function"]["name"] = self._tool_names.get(name, name)
 
     def _top_field(self, key: str, value: Any) -> None:
         if key in _FIRST_WINS:
@@ -167,7 +197,7 @@ class Accumulator:
         if choice is None:
             if not isinstance(index, int):
                 raise TypeError(f"a choice's index is {index!r}")
-            choice = self._choices[index] = _Choice(self._split_think)
+            choice = self._choices[index] = _Choice(self._split_think, self._json_text)
         delta = Delta(index, chunk)
         part = raw.get("delta")
         told = self._part(choice, delta, part) if part else False
@@ -228,7 +258,7 @@ class Accumulator:
         """The fields of a delta that most chunks do not have."""
         if key == "tool_calls":
             choice.calls = ToolCalls() if choice.calls is None else choice.calls
-            delta.tool_calls = choice.calls.feed(value, whole=whole) or None
+            delta.tool_calls = self._shown(choice.calls.feed(value, whole=whole)) or None
             return delta.tool_calls is not None
         if key == "audio" and isinstance(value, Mapping):
             choice.audio = choice.audio or AudioPieces()

@@ -106,28 +106,30 @@ def read_answer(cls: type[A], content: bytes, context: Context) -> A:
     return answer
 
 
-def read_chat(content: bytes, context: Context, *, split_think: bool = False) -> ChatCompletion:
-    """A whole chat answer. Raises `InvalidResponseError` when it has no choices."""
+def read_chat(content: bytes, context: Context, reading: Mapping[str, Any] | None = None) -> ChatCompletion:
+    """A whole chat answer. `reading`: keywords of `Accumulator`. Raises `InvalidResponseError` without choices."""
     body = read_object(content, context)
     if is_error(body):
         raise context.error(content)
     if not body.get("choices"):
         raise context.unreadable("the answer has no choices", content)
-    return _chat_from(body, context, content, split_think)
+    return _chat_from(body, context, content, reading)
 
 
-def read_task(content: bytes, context: Context, *, split_think: bool = False) -> ChatCompletion:
+def read_task(content: bytes, context: Context, reading: Mapping[str, Any] | None = None) -> ChatCompletion:
     """The object of a background task, which has no choices until it is done and an `error` when it failed."""
     body = read_object(content, context)
     if is_error(body) and not (body.get("status") and body.get("id")):
         raise context.error(content)
     if body.get("error"):  # its words will be an error's
         body = {name: redact(value, context.secret) for name, value in body.items()}
-    return _chat_from(body, context, content, split_think)
+    return _chat_from(body, context, content, reading)
 
 
-def _chat_from(body: dict[str, Any], context: Context, content: bytes, split_think: bool) -> ChatCompletion:
-    state = Accumulator(split_think=split_think)
+def _chat_from(
+    body: dict[str, Any], context: Context, content: bytes, reading: Mapping[str, Any] | None
+) -> ChatCompletion:
+    state = Accumulator(**(reading or {}))
     try:
         state.feed(body)
     except (TypeError, AttributeError, ValueError) as exc:  # untrusted JSON: an unreadable answer, not a crash

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from geekai_core.errors import EXCERPT, InvalidResponseError
+from geekai_core.response.think import ThinkSplitter
 from geekai_core.wire import Message
 
 _ESCAPE = (
@@ -203,6 +204,26 @@ def partial_json(text: str) -> Any | None:
         return from_json(answer, allow_partial="trailing-strings")
     except ValueError:
         return None
+
+
+class JsonText:
+    """An answer's text where JSON was asked for: what `think` splits off, and the rest without its code fence."""
+
+    __slots__ = ("_fence", "_think")
+
+    def __init__(self, think: ThinkSplitter | None) -> None:
+        self._think = think
+        self._fence = FenceStripper()
+
+    def feed(self, text: str) -> tuple[str, str]:
+        """(reasoning, answer) that `text` adds."""
+        reasoning, text = self._think.feed(text) if self._think else ("", text)
+        return reasoning, self._fence.feed(text)
+
+    def finish(self) -> tuple[str, str]:
+        """What was held back."""
+        reasoning, text = self._think.finish() if self._think else ("", "")
+        return reasoning, self._fence.feed(text) + self._fence.finish()
 
 
 class FenceStripper:

@@ -25,10 +25,10 @@ class StreamReader:
     `InvalidResponseError`, `StreamInterruptedError`.
     """
 
-    def __init__(self, context: Context, *, split_think: bool = False, join_deltas: bool = False) -> None:
+    def __init__(self, context: Context, *, join_deltas: bool = False, **reading: Any) -> None:
         self._context = context
         self._decoder = SSEDecoder()
-        self._state = Accumulator(split_think=split_think)
+        self._state = Accumulator(**reading)
         self._pairs = Surrogates()
         self._join = join_deltas
         self._events: bool | None = None
@@ -94,6 +94,11 @@ class StreamReader:
         if not self._state.started:
             raise self._context.unreadable("the stream held no answer", b"")
         yield from self._state.finish(self._last)
+
+    @property
+    def has_event(self) -> bool:
+        """Whether the last read held an event of a stream that goes on."""
+        return self.heard and not self.done and bool(self._events)
 
     @property
     def complete(self) -> bool:

@@ -90,6 +90,8 @@ class Operation(Generic[T]):
     read: Callable[[bytes, Context], T]
     body: Mapping[str, Any] | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    reading: Mapping[str, Any] = field(default_factory=dict)
+    """How the answer of a chat is read: the keywords of `Accumulator`."""
     within: float | None = None
     """Seconds that this request may take, where less than `total_timeout`."""
     of_account: bool = False

@@ -81,13 +81,28 @@ BLOCKS: dict[str, tuple[Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize("role", ["user", "assistant", "system", "tool"])
+CALLING = ChatMessage(
+    role="assistant", blocks=[ToolCallBlock(tool_call_id="c1", tool_name="add", tool_kwargs={"a": 1})]
+)
+
+
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_c13_every_block_of_a_tools_result_reaches_the_wire(server: Any, llm: Any, kind: str) -> None:
+    """Media in a message of the user behind the result: servers take them of users only."""
+    block, sent = BLOCKS[kind]
+    server.play(json_reply(completion("ok")))
+    llm.chat([CALLING, ChatMessage(role="tool", blocks=[TEXT, block], additional_kwargs={"tool_call_id": "c1"})])
+    answered = {"role": "tool", "tool_call_id": "c1", "content": sent if isinstance(sent, str) else "look"}
+    shown = [] if isinstance(sent, str) else [{"role": "user", "content": [sent]}]
+    assert server.requests[0].json["messages"][1:] == [answered, *shown]
+
+
+@pytest.mark.parametrize("role", ["user", "assistant", "system"])
 @pytest.mark.parametrize("kind", BLOCKS)
 def test_c13_every_block_reaches_the_wire_in_every_role(server: Any, llm: Any, kind: str, role: str) -> None:
     block, sent = BLOCKS[kind]
     server.play(json_reply(completion("ok")))
-    extra = {"tool_call_id": "c1"} if role == "tool" else {}
-    llm.chat([ChatMessage(role=role, blocks=[TEXT, block], additional_kwargs=extra)])
+    llm.chat([ChatMessage(role=role, blocks=[TEXT, block])])
     (message,) = server.requests[0].json["messages"]
     assert message["role"] == role
     assert message["content"] == (sent if isinstance(sent, str) else [{"type": "text", "text": "look"}, sent])
@@ -123,9 +138,7 @@ def test_c13_an_empty_block_is_an_error_in_plain_words(subject: Any, server: Any
     assert server.requests == []
 
 
-@pytest.mark.parametrize(
-    ("role", "sent"), [("chatbot", "assistant"), ("model", "assistant"), ("function", "tool"), ("developer", "system")]
-)
+@pytest.mark.parametrize(("role", "sent"), [("chatbot", "assistant"), ("model", "assistant"), ("developer", "system")])
 def test_c13_roles_of_other_vendors_are_translated(server: Any, llm: Any, role: str, sent: str) -> None:
     server.play(json_reply(completion("ok")))
     llm.chat([ChatMessage(role=role, content="x")])
@@ -146,7 +159,7 @@ def test_c13_an_assistants_calls_keep_their_text_and_chinese(server: Any, llm: A
             )
         ]
     )
-    (message,) = server.requests[0].json["messages"]
+    message = server.requests[0].json["messages"][0]
     assert message["content"] is None
     assert [(call["id"], call["type"], call["function"]) for call in message["tool_calls"]] == [
         ("c1", "function", {"name": "f", "arguments": '{"城市":  "北京"}'}),
@@ -161,11 +174,13 @@ def test_c13_calls_that_an_older_integration_left_in_additional_kwargs_are_sent(
     llm.chat(
         [
             ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [call], "citations": ["u"]}),
-            ChatMessage(role="assistant", content="done", additional_kwargs={"tool_call_id": "c1"}),
+            ChatMessage(role="function", content="4", additional_kwargs={"tool_call_id": "c1"}),
+            ChatMessage(role="assistant", content="done"),
         ]
     )
     assert server.requests[0].json["messages"] == [
         {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c1", "content": "4"},
         {"role": "assistant", "content": "done"},
     ]
 

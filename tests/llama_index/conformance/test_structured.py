@@ -82,6 +82,7 @@ def picky(request: Any, *, schema: bool = True, forced: bool = True) -> Any:
     return text(request, GOOD)
 
 
+@pytest.mark.filterwarnings("ignore:no forced tool_choice")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     ("schema", "forced"), [(True, True), (False, True), (False, False)], ids=["takes all", "no schema", "thinking"]

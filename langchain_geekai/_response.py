@@ -1,133 +1,23 @@
-"""LangChain messages to the wire's, and answers to LangChain messages. Pure."""
+"""Answers to LangChain messages. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 from langchain_core.messages import (
     AIMessage,
-    BaseMessage,
-    ChatMessage,
-    FunctionMessage,
-    HumanMessage,
-    SystemMessage,
-    ToolMessage,
 )
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
-from geekai_core import ChatCompletion, ConfigurationError
-from geekai_core.options import ReasoningHistory
-from langchain_geekai._parts import to_wire_parts
+from geekai_core import ChatCompletion
 
 PROVIDER = "geekai"
 """`response_metadata["model_provider"]` and `ls_provider`; LangChain trusts reported usage where both are equal."""
 
 Wire = dict[str, Any]
-
-
-def to_wire_messages(messages: Sequence[BaseMessage], reasoning_history: ReasoningHistory = "current") -> list[Wire]:
-    """The `messages` of a request. Raises `ConfigurationError` for what GeekAI has no form for.
-
-    `reasoning_history`: which assistant messages carry their reasoning back; `current` are those after the last one
-    of the user, the running tool loop.
-    """
-    loop = 0 if reasoning_history == "all" else len(messages)
-    if reasoning_history == "current":
-        loop = next((i for i in range(len(messages) - 1, -1, -1) if isinstance(messages[i], HumanMessage)), 0)
-    wire: list[Wire] = []
-    for at, message in enumerate(messages):
-        if isinstance(message, AIMessage):
-            wire.append(_assistant(message, with_reasoning=at >= loop))
-        elif isinstance(message, ToolMessage):
-            wire.append(_tool_result(message.tool_call_id, message.content))
-        else:
-            _add_plain(message, wire)
-    return wire
-
-
-def _add_plain(message: BaseMessage, wire: list[Wire]) -> None:
-    """A message of the user, the system, or a role of its own; Anthropic's tool results become messages."""
-    if isinstance(message, HumanMessage):
-        role = "user"
-    elif isinstance(message, SystemMessage):
-        role = "system"
-    elif isinstance(message, ChatMessage):
-        role = message.role
-    elif isinstance(message, FunctionMessage):
-        role = "function"
-    else:
-        raise ConfigurationError(f"a message of type {message.type!r} cannot be sent to a model")
-    content: Any = message.content
-    if not isinstance(content, str):
-        results = [p for p in content if isinstance(p, dict) and p.get("type") == "tool_result"]
-        wire.extend(_tool_result(p.get("tool_use_id"), p.get("content") or "") for p in results)
-        content = to_wire_parts(content)
-        if results and not content:
-            return
-        if len(content) == 1 and content[0]["type"] == "text":
-            content = content[0]["text"]
-    wire.append({"role": role, "content": content, **({"name": message.name} if message.name else {})})
-
-
-def _tool_result(call_id: str | None, content: Any) -> Wire:
-    """The result of a tool: a string, or a list where it holds more than text."""
-    if not isinstance(content, str):
-        content = to_wire_parts(content)
-        if all(part["type"] == "text" for part in content):
-            content = "\n".join(part["text"] for part in content)
-    return {"role": "tool", "tool_call_id": call_id, "content": content}
-
-
-def _assistant(message: AIMessage, *, with_reasoning: bool) -> Wire:
-    """What the model said: its text, its tool calls, and its reasoning where that is wanted.
-
-    Everything else of an answer (searches, sources, audio, other vendors' blocks) was for the reader, not for it.
-    """
-    content = message.content
-    text = content if isinstance(content, str) else "".join(map(_block_text, content))
-    wire: Wire = {"role": "assistant", "content": text or message.additional_kwargs.get("refusal") or ""}
-    calls = _wire_calls(message)
-    if calls:
-        wire["tool_calls"] = calls
-        wire["content"] = text or None
-    if message.name:
-        wire["name"] = message.name
-    if with_reasoning:
-        reasoning = message.additional_kwargs.get("reasoning_content") or _block_reasoning(content)
-        if reasoning:
-            wire["reasoning_content"] = reasoning
-    return wire
-
-
-def _block_text(block: Any) -> str:
-    if isinstance(block, str):
-        return block
-    return block.get("text") or "" if block.get("type", "text") in ("text", "text-plain") else ""
-
-
-def _block_reasoning(content: Any) -> str:
-    if isinstance(content, str):
-        return ""
-    blocks = (b for b in content if isinstance(b, dict) and b.get("type") in ("reasoning", "thinking"))
-    return "".join(block.get("reasoning") or block.get("thinking") or "" for block in blocks)
-
-
-def _wire_calls(message: AIMessage) -> list[Wire]:
-    if not (message.tool_calls or message.invalid_tool_calls or message.content.__class__ is list):
-        return []
-    calls = [(c["id"], c["name"], json.dumps(c["args"], ensure_ascii=False)) for c in message.tool_calls]
-    calls += [(c["id"], c["name"] or "", c["args"] or "") for c in message.invalid_tool_calls]
-    if not calls:  # Anthropic's spelling, where nobody has read the calls from the content yet
-        used = (b for b in message.content if isinstance(b, dict) and b.get("type") == "tool_use")
-        calls = [(b.get("id"), b.get("name", ""), json.dumps(b.get("input") or {}, ensure_ascii=False)) for b in used]
-    extras = message.additional_kwargs.get("tool_call_extras") or {}
-    return [
-        {**extras.get(id_, {}), "id": id_, "type": "function", "function": {"name": name, "arguments": arguments}}
-        for id_, name, arguments in calls
-    ]
 
 
 class ParsedAnswer:

@@ -49,8 +49,13 @@ def to_wire_parts(content: Iterable[Any]) -> list[Part]:
     return parts
 
 
+_OF_LANGCHAIN = frozenset({"id", "index", "annotations", "extras", "text"})
+"""Keys that LangChain gives a block for itself; every other one, such as `cache_control`, is for the vendor."""
+
+
 def _text(part: Part) -> Part:
-    return {"type": "text", "text": part.get("text") or ""}
+    marks = {key: value for key, value in part.items() if key not in _OF_LANGCHAIN}
+    return {**marks, "type": "text", "text": part.get("text") or ""}
 
 
 def _as_is(part: Part) -> Part:

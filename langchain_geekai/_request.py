@@ -1,0 +1,113 @@
+"""LangChain's messages, as they are in an app's memory, to the wire's. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from geekai_core import ConfigurationError
+from langchain_geekai._content import to_wire_parts
+
+Wire = dict[str, Any]
+
+
+def to_wire_messages(messages: Sequence[BaseMessage]) -> list[Wire]:
+    """The messages of a history, with all that GeekAI has a form for; `sendable` then makes them a request's.
+
+    Raises `ConfigurationError` for what it has no form for.
+    """
+    wire: list[Wire] = []
+    for message in messages:
+        if isinstance(message, AIMessage):
+            wire.append(_assistant(message))
+        elif isinstance(message, ToolMessage):
+            wire.append(_tool_result(message.tool_call_id, message.content))
+        else:
+            _add_plain(message, wire)
+    return wire
+
+
+def _add_plain(message: BaseMessage, wire: list[Wire]) -> None:
+    """A message of the user, the system, or a role of its own; Anthropic's tool results become messages."""
+    if isinstance(message, HumanMessage):
+        role = "user"
+    elif isinstance(message, SystemMessage):
+        role = message.additional_kwargs.get("__openai_role__") or "system"
+    elif isinstance(message, ChatMessage):
+        role = message.role
+    elif isinstance(message, FunctionMessage):
+        role = "function"
+    else:
+        raise ConfigurationError(f"a message of type {message.type!r} cannot be sent to a model")
+    content: Any = message.content
+    if not isinstance(content, str):
+        results = [p for p in content if isinstance(p, dict) and p.get("type") == "tool_result"]
+        wire.extend(_tool_result(p.get("tool_use_id"), p.get("content") or "") for p in results)
+        content = to_wire_parts(content)
+        if results and not content:
+            return
+        if len(content) == 1 and content[0].keys() == {"type", "text"}:
+            content = content[0]["text"]
+    wire.append({"role": role, "content": content, **({"name": message.name} if message.name else {})})
+
+
+def _tool_result(call_id: str | None, content: Any) -> Wire:
+    content = content if isinstance(content, str) else to_wire_parts(content)
+    return {"role": "tool", "tool_call_id": call_id, "content": content}
+
+
+_KEPT = ("reasoning_content", "reasoning_details", "audio", "function_call")
+"""What of an answer's `additional_kwargs` may go back to the model; searches and sources were for the reader."""
+
+
+def _assistant(message: AIMessage) -> Wire:
+    """What the model said: its text, its tool calls, its reasoning, its speech."""
+    content, kwargs = message.content, message.additional_kwargs
+    text = content if isinstance(content, str) else "".join(map(_block_text, content))
+    wire: Wire = {"role": "assistant", "content": text or kwargs.get("refusal") or ""}
+    wire |= {key: kwargs[key] for key in _KEPT if kwargs.get(key)}
+    if calls := _wire_calls(message):
+        wire |= {"tool_calls": calls, "content": text or None}
+    if message.name:
+        wire["name"] = message.name
+    if "reasoning_content" not in wire and (reasoning := _block_reasoning(content)):
+        wire["reasoning_content"] = reasoning
+    return wire
+
+
+def _block_text(block: Any) -> str:
+    if isinstance(block, str):
+        return block
+    return block.get("text") or "" if block.get("type", "text") in ("text", "text-plain") else ""
+
+
+def _block_reasoning(content: Any) -> str:
+    if isinstance(content, str):
+        return ""
+    blocks = (b for b in content if isinstance(b, dict) and b.get("type") in ("reasoning", "thinking"))
+    return "".join(block.get("reasoning") or block.get("thinking") or "" for block in blocks)
+
+
+def _wire_calls(message: AIMessage) -> list[Wire]:
+    calls = [(c["id"], c["name"], c["args"]) for c in (*message.tool_calls, *message.invalid_tool_calls)]
+    if not calls and message.content.__class__ is list:
+        # Anthropic's spelling, where nobody has read the calls from the content yet
+        used = (b for b in message.content if isinstance(b, dict) and b.get("type") == "tool_use")
+        calls = [(b.get("id"), b.get("name"), b.get("input")) for b in used]
+    if not calls:
+        return [call for call in message.additional_kwargs.get("tool_calls") or () if isinstance(call, dict)]
+    extras = message.additional_kwargs.get("tool_call_extras") or {}
+    return [
+        {**extras.get(id, {}), "id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+        for id, name, arguments in calls
+    ]

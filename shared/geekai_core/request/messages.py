@@ -1,0 +1,197 @@
+"""A history made sendable: whatever an app kept, ours or another integration's, as the strictest server takes it. Pure.
+
+What the strictest servers demand: each call named, with arguments that are a JSON object, answered by its tool message
+right behind it, in order; no tool message without its call; no assistant message that is empty; and of the reasoning
+as much as `ReasoningHistory` says.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic_core import from_json
+
+from geekai_core.options import ReasoningHistory
+from geekai_core.request.tools import wire_name
+from geekai_core.response.arguments import read_arguments
+
+Wire = dict[str, Any]
+Place = tuple[int, int]
+"""A call: the position of its message, and its own within it."""
+
+NOT_RUN = "This call was not run."
+"""The result of a call that the history never answered."""
+
+_REASONING = ("reasoning_content", "reasoning_details")
+
+
+def sendable(
+    messages: Sequence[Wire], reasoning_history: ReasoningHistory = "tools", *, thinking: bool = False
+) -> list[Wire]:
+    """The messages of a request, as the strictest server takes them. Nothing given is changed. Linear.
+
+    `thinking`: the model is asked to think, so that each message with calls has a reasoning, if an empty one.
+
+    >>> sendable([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": ""}])
+    [{'role': 'user', 'content': 'Hi'}]
+    """
+    if not any(message["role"] in ("assistant", "tool") for message in messages):
+        return list(messages)
+    results, orphans = _matched(messages)
+    echoed = _echoed(messages, reasoning_history)
+    if reasoning_history == "tools" and not thinking:
+        thinking = any(key in messages[at] for at in echoed for key in _REASONING)
+    sent: list[Wire] = []
+    pictures: list[Wire] = []
+    for at, message in enumerate(messages):
+        if message["role"] == "assistant":
+            _add_pictures(sent, pictures)
+            _add_assistant(
+                message, at, results, sent, pictures, reasoned=at in echoed and thinking, echoed=at in echoed
+            )
+        elif message["role"] != "tool":
+            _add_pictures(sent, pictures)
+            sent.append(message)
+        elif at in orphans:
+            sent.append({"role": "user", "content": message.get("content") or ""})
+    _add_pictures(sent, pictures)
+    return sent
+
+
+def _named_calls(message: Wire) -> list[tuple[int, Wire]]:
+    """The calls of a message that have a name, with their positions: what has none was never a call."""
+    calls = message.get("tool_calls") or ()
+    return [(at, call) for at, call in enumerate(calls) if call["function"].get("name")]
+
+
+def _matched(messages: Sequence[Wire]) -> tuple[dict[Place, Wire], set[int]]:
+    """The result of each call, and the tool messages that are no call's. One that repeats another is neither."""
+    waiting: defaultdict[str, deque[Place]] = defaultdict(deque)
+    given: dict[str, Any] = {}
+    results: dict[Place, Wire] = {}
+    orphans: set[int] = set()
+    for at, message in enumerate(messages):
+        if message["role"] == "assistant":
+            for position, call in _named_calls(message):
+                waiting[call.get("id") or ""].append((at, position))
+        elif message["role"] == "tool":
+            known_as = message.get("tool_call_id") or ""
+            if waiting[known_as]:
+                results[waiting[known_as].popleft()] = message
+                given[known_as] = message.get("content")
+            elif known_as not in given or given[known_as] != message.get("content"):
+                orphans.add(at)
+    return results, orphans
+
+
+def _echoed(messages: Sequence[Wire], reasoning_history: ReasoningHistory) -> set[int]:
+    """The positions of the assistant messages whose reasoning goes back.
+
+    With "tools", those of every turn that called tools (DeepSeek's and Kimi's rule). A turn begins with a message of
+    the user; one right behind a tool's result, such as a picture that the tool made, belongs to the turn.
+    """
+    assistants = [at for at, message in enumerate(messages) if message["role"] == "assistant"]
+    if reasoning_history != "tools":
+        return set(assistants) if reasoning_history == "all" else set()
+    echoed: set[int] = set()
+    turn: list[int] = []
+    called = False
+    for at, message in enumerate(messages):
+        if message["role"] == "user" and not (at and messages[at - 1]["role"] == "tool"):
+            turn, called = [], False
+        elif message["role"] == "assistant":
+            turn.append(at)
+            called = called or bool(_named_calls(message))
+            if called:
+                echoed.update(turn)
+                turn = []
+    return echoed
+
+
+def _add_assistant(
+    message: Wire, at: int, results: Mapping[Place, Wire], sent: list[Wire], pictures: list[Wire], *,
+    reasoned: bool, echoed: bool,
+) -> None:  # fmt: skip
+    """Add what the model said, and the results of its calls; nothing where it said nothing."""
+    calls = _named_calls(message)
+    wire = {key: value for key, value in message.items() if key not in ("tool_calls", "audio", *_REASONING)}
+    _add_speech(wire, message.get("audio"))
+    if calls:
+        wire["content"] = wire.get("content") or None
+    elif not (wire.get("content") or wire.keys() & {"audio", "function_call"}):
+        return
+    if echoed:
+        wire |= {key: message[key] for key in _REASONING if message.get(key)}
+    if reasoned and calls and not wire.keys() & set(_REASONING):
+        wire["reasoning_content"] = ""
+    sent.append(wire)
+    if not calls:
+        return
+    wire["tool_calls"] = []
+    for position, call in calls:
+        id = call.get("id") or f"call_{at}_{position}"
+        wire["tool_calls"].append(
+            {**call, "id": id, "type": call.get("type") or "function", "function": _function(call)}
+        )
+        result = results.get((at, position), {"content": NOT_RUN})
+        sent.append(_result(result, id, pictures))
+
+
+def _function(call: Wire) -> Wire:
+    function = call["function"]
+    return {**function, "name": wire_name(function["name"]), "arguments": object_text(function.get("arguments"))}
+
+
+def object_text(arguments: Any) -> str:
+    """Arguments as the text of a JSON object: what a tool can have been called with, else "{}".
+
+    >>> object_text({"a": 1}), object_text('{"a":1}'), object_text('{"a": '), object_text(None)
+    ('{"a": 1}', '{"a":1}', '{}', '{}')
+    """
+    read = read_arguments(arguments)
+    if isinstance(arguments, str) and isinstance(read, dict) and _is_json(arguments, read):
+        return arguments
+    return json.dumps(read, ensure_ascii=False) if isinstance(read, dict) else "{}"
+
+
+def _is_json(text: str, value: Any) -> bool:
+    try:
+        return bool(from_json(text) == value)
+    except ValueError:
+        return False
+
+
+def _result(message: Wire, id: str, pictures: list[Wire]) -> Wire:
+    """A tool's result as text; its media, which servers take of users only, are kept for a message of the user."""
+    content = message.get("content") or ""
+    if isinstance(content, list):
+        texts = [part for part in content if part.get("type") == "text"]
+        pictures += [part for part in content if part.get("type") != "text"]
+        content = texts  # with their marks, such as `cache_control`
+        if not any(part.keys() - {"type", "text"} for part in texts):
+            content = "\n".join(part.get("text") or "" for part in texts)
+        content = content or ("See the next message of the user." if pictures else "")
+    kept = {key: value for key, value in message.items() if key not in ("role", "tool_call_id", "content")}
+    return {"role": "tool", "tool_call_id": id, "content": content, **kept}
+
+
+def _add_pictures(sent: list[Wire], pictures: list[Wire]) -> None:
+    """Add the media of the tool results above, once no further result follows."""
+    if pictures:
+        sent.append({"role": "user", "content": pictures[:]})
+        pictures.clear()
+
+
+def _add_speech(wire: Wire, speech: Any) -> None:
+    """Name earlier speech by its id while the server keeps it; afterwards its transcript stands for it."""
+    if not isinstance(speech, Mapping):
+        return
+    until = speech.get("expires_at")
+    if speech.get("id") and not (isinstance(until, (int, float)) and until <= time.time()):
+        wire["audio"] = {"id": speech["id"]}
+    elif not wire.get("content"):
+        wire["content"] = speech.get("transcript") or ""
