@@ -35,6 +35,8 @@ ARGUMENTS = [
         for given in (..., None, "null", "[]", [], "", "  \n", " null ", {}, "{ }")
     ),
     _arguments("arguments as an object", {"a": "b"}, AB),
+    # Arguable: servers are known that close an object once too often, and nothing else can be meant.
+    _arguments("arguments with one brace too much", '{"a": "b"}}', AB),
     _arguments("arguments encoded twice", TWICE, AB),
     _arguments("arguments encoded twice, with blanks around", f" {TWICE}\n", AB),
     _arguments(
@@ -57,7 +59,6 @@ ARGUMENTS = [
             "true",
             "{a: 1}",
             '{"a": 1} as you wished',
-            '{"a": 1}}',  # arguable: it may be one brace too much, or the rest of an object that lost its beginning
             '{"a": 1, }',
             '{"a": NaN}',
         )
@@ -192,15 +193,6 @@ OTHERS = [
 WISHES = [*ARGUMENTS, *ENTRIES, *NO_CALLS, *CUTS, *OTHERS]
 
 NOT_YET = {
-    "arguments 'null'": "lc",
-    "arguments '[]'": "lc",
-    "arguments []": "lc",
-    "arguments '  \\n'": "lc",
-    "arguments ' null '": "lc",
-    "arguments encoded twice": "lc li",
-    "arguments encoded twice, with blanks around": "lc li",
-    "arguments encoded twice, in Chinese": "lc li",
-    "arguments encoded twice, in pieces": "lc li",
     "arguments '{\"a\": ' are no object": "lc li",
     "arguments \"{'a': 1}\" are no object": "li",
     "arguments '[1]' are no object": "li",
@@ -209,27 +201,9 @@ NOT_YET = {
     "arguments 'true' are no object": "li",
     "arguments '{a: 1}' are no object": "li",
     "arguments '{\"a\": 1} as you wished' are no object": "lc li",
-    "arguments '{\"a\": 1}}' are no object": "li",
     "arguments '{\"a\": 1, }' are no object": "li",
     "arguments '{\"a\": NaN}' are no object": "lc li",
-    "two entries with one id": "lc li",
-    "two entries of one tool with one id": "lc li",
-    "two entries without ids, the first without arguments": "lc li",
     "an entry that cannot run beside one that can": "li",
-    "an entry without a function beside a text": "lc li",
-    "an entry of nothing beside a text": "lc li",
-    "an entry of null beside a text": "lc li",
-    "an entry without a name beside a text": "lc li",
-    "an entry with a blank name beside a text": "lc li",
-    "an entry with a null name beside a text": "lc li",
-    "an entry whose function is null beside a text": "lc li",
-    "tool_calls {} beside a text": "lc li",
-    "tool_calls False beside a text": "lc li",
-    "tool_calls '[]' beside a text": "lc li",
-    "a piece {'index': 0, 'id': None, 'type': None, 'function': {'name': None, 'arguments': None}} beside each text": "lc li",
-    "a piece {'index': 0, 'id': '', 'type': 'function', 'function': {'name': '', 'arguments': ''}} beside each text": "lc li",
-    "a piece {'index': 0} beside each text": "lc li",
-    "a piece {'function': {}} beside each text": "lc li",
     "arguments that the token limit cut": "lc li",
     "arguments that the token limit cut at their first brace": "lc li",
     "arguments that the token limit left empty": "lc li",

@@ -340,6 +340,7 @@ NOT_YET = {
     "an error as an event for a whole request": "lc li",
     "the whole message after its deltas, with the end": "lc li",
     "the whole message after its deltas, behind the end": "lc li",
+    "the whole message after its deltas, with calls": "lc li",
     "an event that is an empty list among the others": "lc li",
     "an event that is a list among the others": "lc li",
     "an event that is null among the others": "lc li",

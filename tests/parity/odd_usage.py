@@ -173,6 +173,4 @@ NOT_YET = {
     "thinking_content for reasoning_content": "lc li",
     "a closing think tag without its opening": "lc li",
     "a closing think tag without its opening, in pieces": "lc li",
-    "an unknown text field of a delta, in pieces": "lc li",
-    "an unknown object of a delta, in pieces": "lc li",
 }
