@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from geekai_core import MAINLAND, Client, ConfigurationError
 from geekai_core.config import HOSTS, checked_url, is_here
+from geekai_core.harmless import shown_address
 
 _EXPORT = ':\n    $env:{} = "{}"' if sys.platform == "win32" else ":\n    export {}={}"
 NO_KEY = "no GeekAI key: set GEEKAI_API_KEY, to a key of your account at https://geekai.co or https://geekai.dev"
@@ -27,18 +28,17 @@ def key_for(url: str) -> str | None:
     return os.environ.get("GEEKAI_API_KEY", "").strip() or (NO_NEED if is_here(url) else None)
 
 
-def open_client(base_url: str | None, model: str | None = "", **settings: Any) -> Client:
+def open_client(base_url: str | None, model: str | None = "", default_key: str | None = None, **more: Any) -> Client:
     """A client. Raises `ConfigurationError`, which names key and model together where both are missing.
 
-    `model` is None where one is needed and none was given.
+    `model` is None where one is needed and none was given. `default_key`: in the place of one that is not set.
     """
-    url = host_of(base_url)
-    missing = []
-    if not (key := key_for(url)):
-        whose = NO_KEY if urlsplit(url).hostname in HOSTS else f"no key for {url}: set GEEKAI_API_KEY"
+    url, missing = host_of(base_url), []
+    if not (key := key_for(url) or default_key):
+        whose = NO_KEY if urlsplit(url).hostname in HOSTS else f"no key for {shown_address(url)}: set GEEKAI_API_KEY"
         missing.append(whose + _EXPORT.format("GEEKAI_API_KEY", "sk-..."))
     if model is None:
         missing.append(NO_MODEL + _EXPORT.format("GEEKAI_MODEL", "NAME"))
     if missing:
         raise ConfigurationError("\nand ".join(missing))
-    return Client(api_key=key, base_url=url, **settings)
+    return Client(api_key=key, base_url=url, **more)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from gettext import gettext as _
@@ -42,13 +43,11 @@ class Commands(_Words, typer.core.TyperGroup):
             sys.stdout.flush()  # a reader who left is noticed here, and not at the interpreter's end
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
-        except BrokenPipeError:
-            raise
         except Exception as error:
             from geekai_cli._screen import complain
             from geekai_core import ConfigurationError, GeekAIError
 
-            if not isinstance(error, (GeekAIError, OSError)):
+            if not isinstance(error, (GeekAIError, OSError)) or isinstance(error, BrokenPipeError):
                 raise
             complain(error)
             raise typer.Exit(2 if isinstance(error, ConfigurationError) else 1) from None
@@ -64,6 +63,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+Id = Annotated[str, typer.Argument(help=_("The id of the answer or the task."))]
+Tried = Annotated[str | None, typer.Option("--model", "-m", help=_("Also ask this model (billed)."))]
 Json = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
 BaseUrl = Annotated[str | None, typer.Option("--base-url", metavar="URL", help=_("The host. [GEEKAI_BASE_URL]"))]
 
@@ -81,12 +82,11 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+Version = Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help=_("Print the version."))]
+
+
 @app.callback()
-def _geekai(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help=_("Print the version."))
-    ] = False,
-) -> None:
+def _geekai(version: Version = False) -> None:
     pass
 
 
@@ -117,13 +117,28 @@ def chat(
     json: Json = False,
 ) -> None:
     """Ask a question, or talk."""
-    import os
-
+    from geekai_cli._kept import Kept
     from geekai_cli.chat import run
 
-    model = model or os.environ.get("GEEKAI_MODEL")
-    on = [name for name, wanted in (("/search", search), ("/think", think)) if wanted]
-    run(question, model, system, on=on, save=save, history=history, base_url=base_url, as_json=json)
+    first = [{"role": "system", "content": system}] if system else []
+    on = ["/search"] * search + ["/think"] * think
+    run(question, on, Kept(model or os.environ.get("GEEKAI_MODEL") or None, save, history, first), base_url, json)
+
+
+@command()
+def bill(id: Id, base_url: BaseUrl = None, json: Json = False) -> None:
+    """What this answer or task really cost. It takes GEEKAI_SYSTEM_KEY."""
+    from geekai_cli.account import show
+
+    show(lambda client: client.bill(id), base_url, json)
+
+
+@command()
+def balance(base_url: BaseUrl = None, json: Json = False) -> None:
+    """What is left on the account. It takes GEEKAI_SYSTEM_KEY."""
+    from geekai_cli.account import show
+
+    show(lambda client: client.balance(), base_url, json)
 
 
 @command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -135,13 +150,7 @@ def serve(context: typer.Context) -> None:
 
 
 @command()
-def doctor(
-    model: Annotated[
-        str | None, typer.Option("--model", "-m", help=_("Also ask this model for a few tokens (billed)."))
-    ] = None,
-    base_url: BaseUrl = None,
-    json: Json = False,
-) -> None:
+def doctor(model: Tried = None, base_url: BaseUrl = None, json: Json = False) -> None:
     """Check key, host, proxies and versions, and ask for the models. Exit code 1: something is wrong."""
     from geekai_cli.doctor import run
 

@@ -11,7 +11,6 @@ import stat
 import sys
 from collections.abc import Mapping
 from gettext import gettext as _
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -28,34 +27,23 @@ SWITCHES: dict[str, dict[str, Any]] = {
 """What can be turned on, by an option or within a talk, and what is sent then."""
 
 
-def run(
-    question: str | None,
-    model: str | None,
-    system: str | None,
-    *,
-    on: list[str],
-    save: Path | None,
-    history: Path | None,
-    base_url: str | None,
-    as_json: bool,
-) -> None:
+def run(question: str | None, on: list[str], kept: Kept, base_url: str | None, as_json: bool) -> None:
     """Ask the question, with what standard input holds; between two terminals and without one, talk until it ends.
 
-    `on`: which `SWITCHES` are. `save`, `history`: files of `Kept`.
+    `on`: which `SWITCHES` are.
     """
-    with open_client(base_url, model or None) as client:
-        kept = Kept(system, model, save, history)
-        talk = Talk(client, {"model": model, **{k: v for name in on for k, v in SWITCHES[name].items()}}, kept)
+    with open_client(base_url, kept.model) as client:
+        kept.open()
+        talk = Talk(client, {"model": kept.model, **{k: v for name in on for k, v in SWITCHES[name].items()}}, kept)
         if question is None and not as_json and sys.stdin.isatty() and sys.stdout.isatty():
             talk.go_on()
             return
         question = "\n\n".join(text for text in (question or "", _piped(question)) if text.strip())
         if not question:
             raise ConfigurationError("no question: give one as an argument or through a pipe")
+        answer = talk.ask(question, None if as_json else Screen())
         if as_json:
-            print_json(described(talk.ask(question, None)))
-        else:
-            talk.ask(question, Screen())
+            print_json(described(answer))
 
 
 def described(answer: ChatCompletion) -> dict[str, Any]:
@@ -104,14 +92,14 @@ class Talk:
             for message in self._kept.messages:
                 if message["role"] == "user":
                     readline.add_history(" ".join(message["content"].split()))
-        note(_("Ctrl-C ends an answer, Ctrl-D the talk (Windows: Ctrl-Z, Enter). /search on, /think on, /help"))
+        note(_("Ctrl-C ends an answer, Ctrl-D the talk (Windows: Ctrl-Z, Enter). /search on, /think on, and off"))
         while True:
             try:
                 line = input("> ")
             except EOFError:
                 print()
                 return
-            if not line.strip() or self._obeyed(line.split()):
+            if not line.strip() or self._obeyed(*line.split()):
                 continue
             try:
                 self.ask(line, Screen())
@@ -120,19 +108,15 @@ class Talk:
             except KeyboardInterrupt:
                 note(_("(ended; Ctrl-C once more ends the talk)"))
 
-    def _obeyed(self, words: list[str]) -> bool:
-        """Whether a line was no question, but one of our own commands; then it is done."""
-        name, *state = words
-        if name == "/help":
-            note(_("/search on, /search off: search the web first (billed). /think on, /think off: reasoning."))
-        elif name in SWITCHES:
-            if state == ["on"]:
-                self._fields |= SWITCHES[name]
-            elif state == ["off"]:
-                self._fields = {key: value for key, value in self._fields.items() if key not in SWITCHES[name]}
-            is_on = SWITCHES[name].keys() <= self._fields.keys()
-            note(f"{name} {'on' if is_on else 'off'}")
-        return name == "/help" or name in SWITCHES
+    def _obeyed(self, name: str, *state: str) -> bool:
+        """Whether a line was no question, but a switch of ours; then it is done."""
+        if (switch := SWITCHES.get(name)) is None:
+            return False
+        if state:
+            self._fields = {key: value for key, value in self._fields.items() if key not in switch}
+            self._fields |= switch if state == ("on",) else {}
+        note(f"{name} {'on' if switch.keys() <= self._fields.keys() else 'off'}")
+        return True
 
     def ask(self, question: str, screen: Screen | None) -> ChatCompletion:
         """One answer, shown as it comes. What had come is kept when it fails or is interrupted."""

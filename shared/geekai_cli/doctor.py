@@ -21,7 +21,7 @@ from geekai_core.harmless import shown_address
 from geekai_core.request.hints import nearest
 
 PACKAGES = ("langchain-core", "llama-index-core", "httpx", "pydantic", "aiohttp", "httpx-aiohttp")
-STYLES = {"ok": "green", "note": "yellow", "PROBLEM": "bold red"}
+STYLES = {"ok": "green", "note": "yellow", "PROBLEM": "red"}
 NETWORK = "check the network, the proxy (GEEKAI_PROXY, HTTPS_PROXY) and the host"
 PATIENCE = 15.0
 """Seconds that one request may take."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
+
+from rich.cells import cell_len
 
 from geekai_cli._screen import Screen, note, print_json
 from geekai_cli._setup import open_client
@@ -34,7 +35,7 @@ def fits(model: ModelInfo, text: str, capabilities: Sequence[str], min_context: 
     names = f"{model.id} {model.name or ''} {model.owned_by or ''}".lower()
     return (
         text.lower() in names
-        and all(_asked(word) <= _words(model) for word in capabilities)
+        and all(_names(word) <= _words(model) for word in capabilities)
         and (not min_context or listed_facts(model).get("context_window", 0) >= min_context)
     )
 
@@ -49,32 +50,25 @@ def row(model: ModelInfo) -> tuple[str, ...]:
 
 def _words(model: ModelInfo) -> set[str]:
     """A model's capabilities: our name for those that are understood, else the server's own word."""
-    return {word for listed in model.capabilities or () for word in _asked(listed)}
+    return {word for listed in model.capabilities or () for word in _names(listed)}
 
 
-def _asked(word: str) -> set[str]:
+def _names(word: str) -> set[str]:
     return set(listed_facts(ModelInfo(id="", capabilities=[word]))) or {word.strip().lower()}
 
 
 def _print(rows: list[tuple[str, ...]]) -> None:
     screen = Screen()
+    widths = [max(map(cell_len, column)) for column in zip(HEAD, *rows, strict=True)]
     if not screen.is_terminal:
         for cells in rows:
             screen.write("\t".join(cells) + "\n")
-        return
-    from rich.measure import Measurement
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in HEAD:
-        table.add_column(title, overflow="fold", justify="right" if title == "context" else "left")
-    for cells in rows:
-        table.add_row(*cells)
-    unbounded = screen.console.options.update(max_width=sys.maxsize)
-    if Measurement.get(screen.console, unbounded, table).minimum <= screen.console.width:
-        screen.console.print(table)
-        return
-    for cells in rows:  # too narrow for a table of whole words
-        screen.line(cells[0])
-        screen.write("  ")
-        screen.line(" · ".join(filter(None, cells[1:])), indent=2)
+    elif sum(widths) + 2 * len(HEAD) <= screen.width:
+        for cells in (HEAD, *rows):
+            padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True))
+            screen.write("  ".join(padded).rstrip() + "\n")
+    else:  # a line of whole words for each model
+        for cells in rows:
+            screen.line(cells[0])
+            screen.write("  ")
+            screen.line(" · ".join(filter(None, cells[1:])), indent=2)

@@ -55,7 +55,7 @@ def test_search_and_thinking_are_turned_on_and_off_within_a_talk() -> None:
     lines = ["one", "/search on", "/think on", "two", "/search off", "/search", "three", "/etc/passwd is what?"]
     with ScriptedServer() as server:
         server.play(*[saying("ok")] * 4)
-        typed = "".join(f"{line}\n" for line in [*lines, "/search please", "/help"]) + CTRL_D
+        typed = "".join(f"{line}\n" for line in [*lines, "/search please"]) + CTRL_D
         screen, code = on_terminal("chat", "-m", "m", server=server, typed=typed, until=lambda shown: "> " in shown)
     assert code == 0
     sent = [
@@ -64,7 +64,7 @@ def test_search_and_thinking_are_turned_on_and_off_within_a_talk() -> None:
     assert sent == [{}, {**SEARCHING, "enable_thinking": True}, {"enable_thinking": True}, {"enable_thinking": True}]
     assert server.requests[-1].json["messages"][-1]["content"] == "/etc/passwd is what?"
     assert screen.count("/search off\n") >= 2
-    assert "/search on, /search off: search the web first (billed)." in screen
+    assert "/search on, /think on, and off" in screen
 
 
 def test_a_talk_is_saved_as_markdown_and_grows(tmp_path: Path) -> None:
