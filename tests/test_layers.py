@@ -138,3 +138,12 @@ def test_no_file_names_a_path_of_somebody_s_machine(folder: str) -> None:
     for path in (ROOT / folder).rglob("*"):
         if path.is_file() and path.suffix in {".py", ".md", ".toml", ""} and "__pycache__" not in path.parts:
             assert not re.search(r"/(home|root|Users|work)/\w+", path.read_text(encoding="utf-8")), path
+
+
+def test_every_file_that_the_map_names_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/.]+\.py)`", text))
+    assert len(named) > 30
+    folders = (ROOT, ROOT / "shared", ROOT / "shared/geekai_core", ROOT / "langchain_geekai")
+    assert [name for name in sorted(named) if not any((folder / name).is_file() for folder in folders)] == []
+    assert [name for name in re.findall(r"^\| `([\w/]+)` \|", text, re.MULTILINE) if not (ROOT / name).is_dir()] == []
