@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
-OF_THEIR_OWN = {"demo", "observability"}  # they have no arguments, and tests of their own
+OF_THEIR_OWN = {"demo", "observability", "third_adapter"}  # they have no options, and tests of their own
 
 
 def test_every_example_is_found() -> None:
