@@ -17,13 +17,14 @@ from geekai_core import bills
 from geekai_core import endpoints as ops
 from geekai_core.batches import Batch, L
 from geekai_core.bills import PATIENCE, Balance, Bill
-from geekai_core.config import Config, configure
-from geekai_core.conversation import Outcome, Request, converse, goal_of
+from geekai_core.config import Config, configure, with_options
+from geekai_core.conversation import Outcome, Request, converse, goal_of, request_of
 from geekai_core.errors import GeekAIError
+from geekai_core.listing import models
 from geekai_core.options import EmbedOptions, RerankOptions
 from geekai_core.streams import AsyncStream, Stream
 from geekai_core.transport.calls import Operation, Sleep
-from geekai_core.transport.driver import AsyncLine, Line, drive, drive_async
+from geekai_core.transport.driver import AsyncChannel, Channel, drive, drive_async
 from geekai_core.transport.exchange import exchange
 from geekai_core.transport.pools import LoopPool, Pool
 from geekai_core.wire import (
@@ -68,6 +69,13 @@ class Client:
     def __deepcopy__(self, memo: dict[int, Any]) -> Client:
         return Client(self.config, http_client=self._pool.given)
 
+    def with_options(self, *, headers: Mapping[str, str] | None = None, **settings: Any) -> Client:
+        """A client with other settings, such as `timeout=5, max_retries=0`, that shares this one's connections.
+
+        `headers` are sent beside `default_headers`. Raises `ConfigurationError`.
+        """
+        return Client(with_options(self.config, headers, settings), http_client=self._pool.given)
+
     def _run(self, operation: Operation[A]) -> A:
         if ops.is_stream(operation):
             with Stream(self._pool, ops.alone(operation)) as stream:
@@ -75,11 +83,11 @@ class Client:
             return stream.answer  # type: ignore[return-value]
         http = self._pool.client()
         call = ops.call(self.config, operation, http)
-        line = Line(http, call)
+        channel = Channel(http, call, self._pool.channels)
         try:
-            reply = drive(exchange(call), line)
+            reply = drive(exchange(call), channel)
         finally:
-            line.close()
+            channel.close()
         return ops.read(operation, reply)
 
     def _follow(self, steps: ops.Steps[T]) -> T:
@@ -106,7 +114,7 @@ class Client:
         With `background=True` the task is waited for. A part of the request that a model refuses is asked for in a
         second way, where there is one.
         """
-        return self.converse(Request(ops.request_body(self.config, body, fields))).answer
+        return self.converse(request_of(self.config, body, fields)).answer
 
     def converse(self, request: Request) -> Outcome:
         """How a request ends, with all second ways that it needs: what adapters are made of."""
@@ -117,12 +125,12 @@ class Client:
 
         An answer that does not fit is sent back once. Raises `InvalidResponseError` when none fits.
         """
-        request = Request(ops.request_body(self.config, body, fields), goal_of(form))
+        request = request_of(self.config, body, fields, goal_of(form))
         return self.converse(request).object()  # type: ignore[no-any-return]
 
     def stream(self, body: Body | None = None, /, **fields: Any) -> Stream:
         """`with client.stream(…) as s:` iterate `s` for deltas; `s.answer` is the whole. Arguments as for `chat`."""
-        return self.converse_streaming(Request(ops.request_body(self.config, body, fields, stream=True)))
+        return self.converse_streaming(request_of(self.config, body, fields, stream=True))
 
     def converse_streaming(self, request: Request) -> Stream:
         """The stream of a request; the second ways that it needs are tried while it opens."""
@@ -130,7 +138,8 @@ class Client:
 
     def submit(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
         """Start a background task; its `id` is for `fetch` and `wait`. Arguments as for `chat`."""
-        return self._run(ops.submit(self.config, ops.request_body(self.config, body, fields)))
+        request = request_of(self.config, body, fields)
+        return self._run(ops.submit(self.config, request.body, **request.sending()))
 
     def fetch(self, task_id: str) -> ChatCompletion:
         """The state of a background task. Results are kept for seven days (documented)."""
@@ -147,7 +156,7 @@ class Client:
 
     def models(self) -> list[ModelInfo]:
         """All models, page by page until one brings nothing new."""
-        return self._follow(ops.models(self.config))
+        return self._follow(models(self.config))
 
     def embed(self, input: Any, *, model: str, **options: Unpack[EmbedOptions]) -> EmbeddingList:
         """Vectors, in the order of `input`: a text, or a list of texts or of whatever else the model takes.
@@ -207,6 +216,10 @@ class AsyncClient:
     def __deepcopy__(self, memo: dict[int, Any]) -> AsyncClient:
         return AsyncClient(self.config, http_async_client=self._pool.given)
 
+    def with_options(self, *, headers: Mapping[str, str] | None = None, **settings: Any) -> AsyncClient:
+        """`Client.with_options`."""
+        return AsyncClient(with_options(self.config, headers, settings), http_async_client=self._pool.given)
+
     async def _run(self, operation: Operation[A]) -> A:
         if ops.is_stream(operation):
             async with AsyncStream(self._pool, ops.alone(operation)) as stream:
@@ -214,11 +227,11 @@ class AsyncClient:
             return stream.answer  # type: ignore[return-value]
         http = await self._pool.client()
         call = ops.call(self.config, operation, http)
-        line = AsyncLine(http, call)
+        channel = AsyncChannel(http, call, self._pool.channels)
         try:
-            reply = await drive_async(exchange(call), line)
+            reply = await drive_async(exchange(call), channel)
         finally:
-            await line.close()
+            await channel.close()
         return ops.read(operation, reply)
 
     async def _follow(self, steps: ops.Steps[T]) -> T:
@@ -249,7 +262,7 @@ class AsyncClient:
 
     async def chat(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
         """`Client.chat`, awaiting."""
-        return (await self.converse(Request(ops.request_body(self.config, body, fields)))).answer
+        return (await self.converse(request_of(self.config, body, fields))).answer
 
     async def converse(self, request: Request) -> Outcome:
         """`Client.converse`, awaiting."""
@@ -257,12 +270,12 @@ class AsyncClient:
 
     async def parse(self, form: type[M], body: Body | None = None, /, **fields: Any) -> M:
         """`Client.parse`, awaiting."""
-        request = Request(ops.request_body(self.config, body, fields), goal_of(form))
+        request = request_of(self.config, body, fields, goal_of(form))
         return (await self.converse(request)).object()  # type: ignore[no-any-return]
 
     def stream(self, body: Body | None = None, /, **fields: Any) -> AsyncStream:
         """`Client.stream`, for `async with` and `async for`."""
-        return self.converse_streaming(Request(ops.request_body(self.config, body, fields, stream=True)))
+        return self.converse_streaming(request_of(self.config, body, fields, stream=True))
 
     def converse_streaming(self, request: Request) -> AsyncStream:
         """`Client.converse_streaming`, for `async with` and `async for`."""
@@ -270,7 +283,8 @@ class AsyncClient:
 
     async def submit(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
         """`Client.submit`, awaiting."""
-        return await self._run(ops.submit(self.config, ops.request_body(self.config, body, fields)))
+        request = request_of(self.config, body, fields)
+        return await self._run(ops.submit(self.config, request.body, **request.sending()))
 
     async def fetch(self, task_id: str) -> ChatCompletion:
         """`Client.fetch`, awaiting."""
@@ -284,7 +298,7 @@ class AsyncClient:
 
     async def models(self) -> list[ModelInfo]:
         """`Client.models`, awaiting."""
-        return await self._follow(ops.models(self.config))
+        return await self._follow(models(self.config))
 
     async def embed(self, input: Any, *, model: str, **options: Unpack[EmbedOptions]) -> EmbeddingList:
         """`Client.embed`, awaiting; `max_concurrency` requests at a time."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
@@ -15,10 +16,8 @@ from pydantic import SecretStr
 from geekai_core._version import __version__
 from geekai_core.errors import ConfigurationError
 from geekai_core.harmless import shown_address
+from geekai_core.options import ClientOptions, Timeout
 from geekai_core.request.hints import unknown_field
-
-if TYPE_CHECKING:
-    import httpx
 
 MAINLAND = "https://geekai.co/api/v1"
 """GeekAI's host for mainland China (documented): the default."""
@@ -40,18 +39,18 @@ class Config:
 
     api_key: SecretStr | Callable[[], str]
     base_url: str
-    timeout: float | httpx.Timeout | None = None
-    max_retries: int = 2
-    stream_chunk_timeout: float | None = 120.0
-    total_timeout: float | None = None
-    max_response_bytes: int = 64 * 1024 * 1024
-    default_headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    default_query: Mapping[str, str] = field(default_factory=dict)
-    proxy: str | None = field(default=None, repr=False)
-    system_key: SecretStr | None = None
-    stream_usage: bool = True
-    split_think: bool = False
-    join_deltas: bool = False
+    timeout: Timeout
+    max_retries: int
+    stream_chunk_timeout: float | None
+    total_timeout: float | None
+    max_response_bytes: int
+    default_headers: Mapping[str, str] = field(repr=False)
+    default_query: Mapping[str, str] = field(repr=False)
+    proxy: str | None = field(repr=False)
+    system_key: SecretStr | None
+    stream_usage: bool
+    split_think: bool
+    join_deltas: bool
     known_models: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
     """The ids that `/models` listed, once it was asked: an unknown model's error names the nearest."""
 
@@ -76,13 +75,15 @@ class Config:
         host = urlsplit(self.base_url).hostname or ""
         return host.endswith(("geekai.co", "geekai.dev")) and host.split(".")[-2] == "geekai"
 
-    def headers(self, key: str) -> dict[str, str]:
-        """The headers of every request."""
+    def headers(self, key: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The headers of a request; `extra`: those of this call alone."""
         return {
             "authorization": f"Bearer {key}",
             "content-type": "application/json",
+            "accept-encoding": "gzip, deflate",  # what can be unpacked in pieces
             "user-agent": f"geekai-python/{__version__}",
             **{name.lower(): value for name, value in self.default_headers.items()},
+            **{name.lower(): value for name, value in (extra or {}).items()},
         }
 
     def reading(self) -> dict[str, bool]:
@@ -90,14 +91,42 @@ class Config:
         return {"split_think": self.split_think}
 
     def timeouts(self) -> dict[str, float | None]:
-        """Seconds for each of httpx's four limits: a number limits reading, and connecting up to ten seconds."""
-        limit = READ_TIMEOUT if self.timeout is None else self.timeout
-        if isinstance(limit, (int, float)):
-            return {"connect": min(limit, CONNECT_TIMEOUT), "read": limit, "write": limit, "pool": limit}
-        return limit.as_dict()
+        """Seconds for each of httpx's four limits."""
+        return seconds(self.timeout)
 
 
 _KNOWN = frozenset(name for name, declared in Config.__dataclass_fields__.items() if declared.init)
+_DEFAULTS: dict[str, Any] = {
+    **{name: option.default for name, option in ClientOptions.model_fields.items() if name in _KNOWN},
+    "default_headers": {},
+    "default_query": {},
+}
+
+
+def seconds(timeout: Timeout) -> dict[str, float | None]:
+    """Seconds for each of httpx's four limits.
+
+    A number limits reading, and connecting up to ten seconds; a pair is for connecting and for reading; else an
+    `httpx.Timeout`. Raises `ConfigurationError`.
+
+    >>> seconds((5, 60))
+    {'connect': 5, 'read': 60, 'write': 60, 'pool': 60}
+    """
+    if timeout is None:
+        timeout = READ_TIMEOUT
+    if isinstance(timeout, (int, float)):
+        timeout = (min(timeout, CONNECT_TIMEOUT), timeout)
+    if isinstance(timeout, (tuple, list)) and len(timeout) == 2:
+        connect, read = timeout
+        limits = {"connect": connect, "read": read, "write": read, "pool": read}
+    elif callable(getattr(timeout, "as_dict", None)):
+        limits = timeout.as_dict()
+    else:
+        raise ConfigurationError(f"timeout must be seconds, a pair of them or an httpx.Timeout, not {timeout!r}")
+    for limit in limits.values():
+        if limit is not None and not (isinstance(limit, (int, float)) and limit > 0):
+            raise ConfigurationError(f"timeout must be more than 0 seconds, not {limit!r}")
+    return limits
 
 
 def configure(
@@ -115,17 +144,43 @@ def configure(
         told = checked_key(given if given is not None else os.environ.get("GEEKAI_API_KEY"))
         key = api_key if isinstance(api_key, SecretStr) and told == given else SecretStr(told)
     url = checked_url(base_url if base_url is not None else os.environ.get("GEEKAI_BASE_URL") or MAINLAND)
+    settings["proxy"] = settings.get("proxy") or os.environ.get("GEEKAI_PROXY")
+    settings["system_key"] = settings.get("system_key") or os.environ.get("GEEKAI_SYSTEM_KEY")
+    return Config(api_key=key, base_url=url, **_checked({**_DEFAULTS, **settings}))
+
+
+def with_options(config: Config, headers: Mapping[str, str] | None, settings: Mapping[str, Any]) -> Config:
+    """A copy of `config` with other settings; `headers` are added to its own. Raises `ConfigurationError`."""
+    kept = {name: getattr(config, name) for name in _KNOWN}
+    added = {**config.default_headers, **(settings.get("default_headers") or {}), **(headers or {})}
+    changed = _checked({**kept, **settings, "default_headers": added})
+    for name in ("api_key", "base_url"):
+        if name in settings:
+            raise ConfigurationError(f"with_options keeps {name}: make a new client for another one")
+    copy = dataclasses.replace(config, **changed)
+    copy.known_models[:] = config.known_models
+    return copy
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings without what is no such thing; raises `ConfigurationError`.
+
+    None is the default, but for `stream_chunk_timeout`, where None and 0 mean: no limit.
+    """
     for name in settings.keys() - _KNOWN:
         raise unknown_field(name, sorted(_KNOWN))
-    if system_key := settings.get("system_key") or os.environ.get("GEEKAI_SYSTEM_KEY"):
+    if system_key := settings["system_key"]:
         plain = system_key.get_secret_value() if isinstance(system_key, SecretStr) else system_key
         settings["system_key"] = SecretStr(checked_key(plain))
-    settings["proxy"] = settings.get("proxy") or os.environ.get("GEEKAI_PROXY")
-    # Only for this one does None say something else than the default: no limit.
-    settings = {name: value for name, value in settings.items() if value is not None or name == "stream_chunk_timeout"}
+    if not settings["stream_chunk_timeout"]:
+        settings["stream_chunk_timeout"] = None
+    settings = {
+        name: _DEFAULTS.get(name) if value is None and name != "stream_chunk_timeout" else value
+        for name, value in settings.items()
+    }
     _check_numbers(settings)
-    check_headers(settings.get("default_headers", {}))
-    return Config(api_key=key, base_url=url, **settings)
+    check_headers(settings["default_headers"])
+    return settings
 
 
 def checked_key(key: str | None) -> str:
@@ -190,7 +245,8 @@ def _check_numbers(settings: Mapping[str, Any]) -> None:
         value = settings.get(name, least)
         if not isinstance(value, int) or value < least:
             raise ConfigurationError(f"{name} must be a whole number of at least {least}, not {value!r}")
-    for name in ("stream_chunk_timeout", "total_timeout", "timeout"):
+    for name in ("stream_chunk_timeout", "total_timeout"):
         value = settings.get(name)
-        if isinstance(value, (int, float)) and value <= 0:
+        if value is not None and not (isinstance(value, (int, float)) and value > 0):
             raise ConfigurationError(f"{name} must be more than 0 seconds, not {value!r}")
+    seconds(settings["timeout"])

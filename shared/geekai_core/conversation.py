@@ -79,6 +79,23 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
 
+    def sending(self) -> Body:
+        """How the request is sent, as an `Operation` names it."""
+        return {"timeout": self.timeout, "headers": self.headers, "params": self.params}
+
+
+def request_of(
+    config: Config, body: Mapping[str, Any] | None, given: Mapping[str, Any], goal: Goal | None = None, **ready: bool
+) -> Request:
+    """A request of a ready body or of keywords, among them `timeout`, `extra_headers`, `extra_query`.
+
+    Raises `ConfigurationError`.
+    """
+    fields = dict(given)
+    timeout, headers, params = (fields.pop(name, None) for name in ("timeout", "extra_headers", "extra_query"))
+    body = ops.request_body(config, body, fields, **ready)
+    return Request(body, goal, timeout=timeout, headers=headers or {}, params=params or {})
+
 
 def goal_of(form: type[BaseModel], **settings: Any) -> Goal:
     """The goal that is an object of a pydantic class; `settings` are further fields of the `Goal`."""
@@ -255,8 +272,8 @@ def _sent(config: Config, body: Body, request: Request) -> Generator[Operation[A
     """One request; a background task is waited for."""
     if not body.get("background"):
         names = request.tool_names
-        return (yield ops.chat(config, body, tool_names=names))  # type: ignore[no-any-return]
-    task: ChatCompletion = yield ops.submit(config, body)
+        return (yield ops.chat(config, body, tool_names=names, **request.sending()))  # type: ignore[no-any-return]
+    task: ChatCompletion = yield ops.submit(config, body, **request.sending())
     return (yield from ops.waiting(config, task.id or "", config.total_timeout, None))
 
 

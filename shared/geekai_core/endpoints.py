@@ -13,7 +13,14 @@ from urllib.parse import quote
 from pydantic_core import PydanticSerializationError, to_json
 
 from geekai_core.batches import Batch
-from geekai_core.errors import APITimeoutError, ConfigurationError, GeekAIError, RequestError, TaskFailedError
+from geekai_core.config import check_headers, seconds
+from geekai_core.errors import (
+    APITimeoutError,
+    ConfigurationError,
+    GeekAIError,
+    RequestError,
+    TaskFailedError,
+)
 from geekai_core.options import CLIENT_ONLY, EmbedOptions, RerankOptions
 from geekai_core.request.body import call_fields, chat_body, wants_json
 from geekai_core.request.hints import unknown_field
@@ -26,8 +33,6 @@ from geekai_core.wire import (
     Answer,
     ChatCompletion,
     EmbeddingList,
-    ModelInfo,
-    ModelList,
     RerankList,
     RerankResult,
     SearchResultList,
@@ -83,15 +88,16 @@ class Walk(Generic[T]):
 
 def call(config: Config, operation: Operation[Any], http: httpx.Client | httpx.AsyncClient) -> Call:
     """An operation made ready to be sent with these settings through this httpx client."""
+    check_headers(operation.headers)
     key = config.account_key() if operation.of_account else config.key()
     base_url = config.base_url.removesuffix("/v1") if operation.of_account else config.base_url
     return Call(
         method=operation.method,
         url=base_url + operation.path,
-        headers=config.headers(key),
+        headers=config.headers(key, operation.headers),
         body=None if operation.body is None else encoded(operation.body),
         params={**config.default_query, **operation.params},
-        timeouts=_limits(config, http),
+        timeouts=_limits(config, operation, http),
         max_retries=config.max_retries,
         total_timeout=least(config.total_timeout, operation.within),
         stream_chunk_timeout=config.stream_chunk_timeout,
@@ -103,12 +109,15 @@ def call(config: Config, operation: Operation[Any], http: httpx.Client | httpx.A
     )
 
 
-def _limits(config: Config, http: httpx.Client | httpx.AsyncClient) -> Mapping[str, float | None]:
+def _limits(
+    config: Config, operation: Operation[Any], http: httpx.Client | httpx.AsyncClient
+) -> Mapping[str, float | None]:
     """Our limits, unless none was set here and an injected client brings its own; httpx's default is 5 s each."""
+    timeout = config.timeout if operation.timeout is None else operation.timeout
     own = http.timeout.as_dict()
-    if config.timeout is None and set(own.values()) not in ({5.0}, {None}):
+    if timeout is None and set(own.values()) not in ({5.0}, {None}):
         return own
-    return config.timeouts()
+    return seconds(timeout)
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
@@ -135,7 +144,7 @@ def with_retry_count(answer: A, reply: Reply) -> A:
 
 
 def chat(
-    config: Config, body: Mapping[str, Any], *, tool_names: Mapping[str, str] | None = None
+    config: Config, body: Mapping[str, Any], *, tool_names: Mapping[str, str] | None = None, **sending: Any
 ) -> Operation[ChatCompletion]:
     """A chat answer; that of a stream is read by `StreamReader`. `tool_names`: own names, by those that travel."""
     reading = {
@@ -144,7 +153,8 @@ def chat(
         "one_call": body.get("parallel_tool_calls") is False,
         "tool_names": tool_names or {},
     }
-    return Operation("POST", "/chat/completions", functools.partial(read_chat, reading=reading), body, reading=reading)
+    read = functools.partial(read_chat, reading=reading)
+    return Operation("POST", "/chat/completions", read, body, reading=reading, **sending)
 
 
 def stream_reading(config: Config, operation: Operation[Any]) -> dict[str, Any]:
@@ -162,9 +172,9 @@ def alone(operation: Operation[T]) -> Steps[Any]:
     yield operation
 
 
-def submit(config: Config, body: Mapping[str, Any]) -> Operation[ChatCompletion]:
+def submit(config: Config, body: Mapping[str, Any], **sending: Any) -> Operation[ChatCompletion]:
     """A background task."""
-    return Operation("POST", "/chat/completions", _task_reader(config), {**body, "background": True})
+    return Operation("POST", "/chat/completions", _task_reader(config), {**body, "background": True}, **sending)
 
 
 def request_body(
@@ -250,21 +260,6 @@ def waiting(
         limit="wait",
         seconds=timeout,
     )
-
-
-def models(config: Config) -> Steps[list[ModelInfo]]:
-    """The pages of `/models`. How to ask for the next one is unknown: `page` is tried until it brings no new id."""
-    found: dict[str, ModelInfo] = {}
-    number = 1
-    while True:
-        params = {"page": number} if number > 1 else {}
-        page: ModelList = yield Operation("GET", "/models", functools.partial(read_answer, ModelList), params=params)
-        known = len(found)
-        found.update((model.id, model) for model in page.data if model.id not in found)
-        number += 1
-        if len(found) == known or (page.total is not None and len(found) >= page.total):
-            config.known_models[:] = found
-            return list(found.values())
 
 
 def _fields(given: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:

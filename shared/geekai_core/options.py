@@ -18,7 +18,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, fiel
 if TYPE_CHECKING:
     import httpx
 
-    Timeout = float | httpx.Timeout | None
+    Timeout = float | tuple[float | None, float | None] | httpx.Timeout | None
 else:
     Timeout = Any  # httpx is imported with the first request, not with the package
 
@@ -199,7 +199,8 @@ class ConnectionOptions(BaseModel):
     )
 
     timeout: Timeout = Field(default=None, exclude=True, repr=False)
-    """Seconds, or an `httpx.Timeout`. Default: 10 to connect, 300 between two bytes (the server's own limit)."""
+    """Seconds, a pair of them (to connect, to read) or an `httpx.Timeout`. Default: 10 to connect, 300 between two
+    bytes (the server's own limit)."""
     max_retries: int = 2
     """How often THIS CLIENT sends a failed request again. It multiplies with `retries`, which is the server's."""
     total_timeout: float | None = None
@@ -222,7 +223,8 @@ class ClientOptions(ConnectionOptions):
     """What steers this client in a chat, beside key and base URL."""
 
     stream_chunk_timeout: float | None = 120.0
-    """Seconds of silence allowed within a stream once it has begun; keep-alive comments are silence. None: no limit."""
+    """Seconds of silence allowed within a stream once it has begun; keep-alive comments are silence. None or
+    0: no limit."""
     stream_usage: bool = True
     """Ask for usage with every stream: `stream_options: {"include_usage": true}`."""
     reasoning_history: ReasoningHistory = "tools"

@@ -10,6 +10,7 @@ from geekai_core.conversation import Outcome
 from geekai_core.errors import ConfigurationError, GeekAIError
 from geekai_core.response.accumulate import Delta
 from geekai_core.transport.calls import Operation, Sleep
+from geekai_core.transport.driver import AsyncChannel, Channel
 from geekai_core.transport.open_stream import AsyncOpenStream, OpenStream, open_stream
 from geekai_core.transport.pools import LoopPool, Pool
 from geekai_core.wire import ChatCompletion
@@ -75,7 +76,8 @@ class Stream(_Streaming[OpenStream]):
         http, config = self._pool.client(), self._pool.config
         while True:
             try:
-                self._open = OpenStream(http, ops.call(config, operation, http), ops.stream_reading(config, operation))
+                call, reading = ops.call(config, operation, http), ops.stream_reading(config, operation)
+                self._open = OpenStream(Channel(http, call, self._pool.channels), call, reading)
                 return
             except GeekAIError as error:
                 operation = self._next(error)
@@ -96,6 +98,10 @@ class Stream(_Streaming[OpenStream]):
             pass
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection at once, from whatever thread; reading on raises `StreamInterruptedError`."""
         self._opened.close()
 
     def __iter__(self) -> Iterator[Delta]:
@@ -118,7 +124,7 @@ class AsyncStream(_Streaming[AsyncOpenStream]):
         while True:
             try:
                 call, reading = ops.call(config, operation, http), ops.stream_reading(config, operation)
-                self._open = await open_stream(http, call, reading)
+                self._open = await open_stream(AsyncChannel(http, call, self._pool.channels), call, reading)
                 return
             except GeekAIError as error:
                 operation = self._next(error)
@@ -138,6 +144,10 @@ class AsyncStream(_Streaming[AsyncOpenStream]):
             pass
 
     async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connection at once, from whatever task; reading on raises `StreamInterruptedError`."""
         await self._opened.close()
 
     def __aiter__(self) -> AsyncIterator[Delta]:

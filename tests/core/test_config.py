@@ -76,7 +76,13 @@ def test_a_base_url_that_cannot_work_is_refused(url):
         ({"max_response_bytes": 0}, "max_response_bytes"),
         ({"timeout": 0}, "timeout must be more than 0 seconds"),
         ({"total_timeout": -1}, "total_timeout"),
-        ({"stream_chunk_timeout": 0.0}, "stream_chunk_timeout"),
+        ({"timeout": (5, 0)}, "timeout must be more than 0 seconds, not 0"),
+        ({"timeout": (-1, 5)}, "timeout must be more than 0 seconds, not -1"),
+        ({"timeout": httpx.Timeout(5, read=0)}, "timeout must be more than 0 seconds"),
+        ({"timeout": (1, 2, 3)}, "timeout must be seconds, a pair of them or an httpx.Timeout"),
+        ({"timeout": "60"}, "timeout must be seconds"),
+        ({"total_timeout": float("nan")}, "total_timeout"),
+        ({"stream_chunk_timeout": -0.5}, "stream_chunk_timeout"),
         ({"max_retrys": 1}, "unknown field 'max_retrys'; did you mean 'max_retries'"),
         ({"zzz": 1}, "unknown field 'zzz'"),
     ],
@@ -93,6 +99,11 @@ def test_none_is_the_default_but_for_the_limit_between_chunks():
     assert config.default_query == {}
 
 
+@pytest.mark.parametrize("none", [None, 0, 0.0])
+def test_no_limit_between_chunks_is_said_by_none_and_by_0(none):
+    assert configure(api_key=KEY, stream_chunk_timeout=none).stream_chunk_timeout is None
+
+
 def test_every_setting_is_documented_in_the_options():
     settings = {name for name, kept in Config.__dataclass_fields__.items() if kept.init} - {"api_key", "base_url"}
     assert settings == set(ClientOptions.model_fields) - {"reasoning_history", "extra_body"}
@@ -107,6 +118,8 @@ def test_a_number_of_seconds_limits_reading_and_connecting_up_to_ten():
 
     assert timeouts() == {"connect": 10.0, "read": 300.0, "write": 300.0, "pool": 300.0}
     assert timeouts(timeout=60) == {"connect": 10.0, "read": 60, "write": 60, "pool": 60}
+    assert timeouts(timeout=(5, 60)) == {"connect": 5, "read": 60, "write": 60, "pool": 60}
+    assert timeouts(timeout=(None, 60))["connect"] is None
     assert timeouts(timeout=2) == {"connect": 2, "read": 2, "write": 2, "pool": 2}
     assert timeouts(timeout=httpx.Timeout(5, connect=None)) == {"connect": None, "read": 5, "write": 5, "pool": 5}
 

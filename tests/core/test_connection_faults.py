@@ -14,10 +14,11 @@ from geekai_core.errors import (
     APIConnectionError,
     APITimeoutError,
     ConfigurationError,
+    GeekAIError,
     InvalidResponseError,
     StreamInterruptedError,
 )
-from geekai_testing.replies import Cut, Hold, Reply, completion, delta, dumps, json_reply, sse
+from geekai_testing.replies import Cut, Hold, Pause, Reply, completion, delta, dumps, json_reply, sse
 from tests.core.conftest import ASK, collect
 
 
@@ -75,10 +76,138 @@ def test_a_connection_that_ends_before_the_answer_may_work_the_next_time(client,
     assert (answer.message.content, answer.retry_count) == ("好", 1)
 
 
-def test_a_stream_that_ends_before_its_first_byte_is_retried(client, server):
-    head_only = Reply(headers={"content-type": "text/event-stream"}, body=[Cut()], framing="chunked")
+@pytest.mark.parametrize("reset", [True, False], ids=["reset", "closed"])
+def test_a_stream_that_ends_behind_its_head_is_not_sent_again(client, server, reset):
+    """A head is a part of the answer: the request was understood, and perhaps billed."""
+    head_only = Reply(headers={"content-type": "text/event-stream"}, body=[Cut(reset=reset)], framing="chunked")
     server.play(head_only, sse(delta("好", finish_reason="stop")))
-    assert streamed(client).retry_count == 1
+    with pytest.raises(APIConnectionError, match="broke off its answer") as caught:
+        streamed(client)
+    assert caught.value.retry_count == 0
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("reset", [True, False], ids=["reset", "closed"])
+@pytest.mark.parametrize("streams", [1, 5], ids=["one idle connection", "five"])
+def test_a_reused_connection_that_dies_costs_no_retry(clients, server, ask, reset, streams):
+    """The server takes one request a connection, and closes when the next one comes."""
+    used = set()
+
+    def answer(request):
+        if request.connection in used:
+            return Reply(before=[Cut(reset=reset)])
+        used.add(request.connection)
+        return sse(delta("好"), delta(finish_reason="stop")) if request.json.get("stream") else answer_to(whole)
+
+    server.default = answer
+    client = clients(max_retries=0)
+    idle = [client.stream(**ASK) for _ in range(streams)]
+    for stream in idle:
+        stream.__enter__()
+    for stream in idle:
+        assert list(stream)
+        stream.__exit__(None, None, None)
+    for _ in range(5):
+        reply = ask(client)
+        assert (reply.message.content, reply.retry_count) == ("好", 0)
+
+
+def test_a_fresh_connection_that_dies_costs_a_retry(clients, server, ask):
+    server.play(Reply(before=[Cut()]), answer_to(ask))
+    with pytest.raises(APIConnectionError) as caught:
+        ask(clients(max_retries=0))
+    assert caught.value.retry_count == 0
+    assert len(server.requests) == 1
+
+
+HEADERS = b"content-type: application/json\r\n"
+BODY = dumps(completion("好")).encode()
+LENGTH = b"content-length: %d\r\n" % len(BODY)
+SPOILT = {
+    "half a status line": b"HTTP/1.",
+    "a cut head": b"HTTP/1.1 200 OK\r\ncontent-le",
+    "an illegal status line": b"HTTP/1.1 abc OK\r\n\r\n",
+    "another protocol": b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+    "an illegal header": b"HTTP/1.1 200 OK\r\nnot a header\r\n" + LENGTH + b"\r\n" + BODY,
+    "a length that is no number": b"HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n" + BODY,
+    "two lengths": b"HTTP/1.1 200 OK\r\n" + LENGTH + b"content-length: 7\r\n\r\n" + BODY,
+    "a length that is too large": b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n" + BODY,
+    "a chunk that is none": b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
+    "an interim head alone": b"HTTP/1.1 103 Early Hints\r\nlink: a\r\n\r\n",
+    "a Location that is none": b"HTTP/1.1 307 Moved\r\nlocation: http://[\r\ncontent-length: 0\r\n\r\n",
+    "a Location of a foreign kind": b"HTTP/1.1 302 Moved\r\nlocation: gopher:/\x7f\r\ncontent-length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("reused", [False, True], ids=["first", "reused"])
+@pytest.mark.parametrize("answer", SPOILT.values(), ids=SPOILT)
+def test_what_fails_after_the_first_byte_of_an_answer_is_not_sent_again(client, server, ask, answer, reused):
+    if reused:
+        server.play(answer_to(ask))
+        ask(client)
+    server.play(Reply(body=[answer, Cut(reset=False)], framing="raw"))
+    with pytest.raises(GeekAIError) as caught:
+        ask(client)
+    assert caught.value.retry_count == 0
+    assert len(server.requests) == 1 + reused
+
+
+GOOD = {
+    "a large header": b"x-large: " + b"a" * 9000 + b"\r\n" + LENGTH,
+    "many headers": b"".join(b"x-%d: 1\r\n" % number for number in range(200)) + LENGTH,
+    "a large reason": LENGTH,
+    "a length twice": LENGTH * 2,
+    "a length twice in one line": b"Content-Length: %d, %d\r\n" % (len(BODY), len(BODY)),
+    "lengths in other letters": LENGTH + b"CONTENT-LENGTH:%d \r\n" % len(BODY),
+}
+
+
+@pytest.mark.parametrize("pieces", [1, 7], ids=["at once", "in pieces"])
+@pytest.mark.parametrize("headers", GOOD.values(), ids=GOOD)
+def test_an_odd_head_is_the_head_of_an_answer(client, server, headers, pieces):
+    reason = b"x" * 9000 if headers is GOOD["a large reason"] else b"OK"
+    answer = b"HTTP/1.1 200 " + reason + b"\r\n" + headers + HEADERS + b"\r\n" + BODY
+    size = len(answer) // pieces + 1
+    server.play(Reply(body=[answer[at : at + size] for at in range(0, len(answer), size)], framing="raw"))
+    assert client.chat(**ASK).message.content == "好"
+    assert len(server.requests) == 1
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+WHOLE = b"HTTP/1.1 200 OK\r\n" + LENGTH + b"\r\n" + BODY
+OTHER = WHOLE.replace("好".encode(), "坏".encode())
+BEHIND = {
+    "garbage": b"\x00garbage",
+    "a blank line": b"\r\n",
+    "a second answer": OTHER,
+    "half an answer": OTHER[:20],
+    "an answer's first line": b"HTTP/1.1 200 OK\r\n",
+    "an interim head": b"HTTP/1.1 103 Early Hints\r\n\r\n",
+}
+
+
+def seen(client, seconds):
+    """Let the client's side see what comes in."""
+    if hasattr(client, "_loop"):
+        client._loop.run_until_complete(asyncio.sleep(seconds))
+    else:
+        threading.Event().wait(seconds)
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["in one read", "behind it"])
+@pytest.mark.parametrize("behind", BEHIND.values(), ids=BEHIND)
+@pytest.mark.parametrize("answer", [WHOLE, CHUNKED], ids=["length", "chunked"])
+def test_what_comes_behind_an_answer_is_no_part_of_it_nor_the_next_answer(client, server, answer, behind, apart):
+    gone = threading.Event()
+    steps = [answer, Pause(0.05), behind, Pause(gone)] if apart else [answer + behind, Pause(gone)]
+    server.play(Reply(body=steps, framing="raw"), json_reply(completion("二")), json_reply(completion("三")))
+    assert client.chat(**ASK).message.content == "好"
+    if apart:
+        seen(client, 0.2)
+    assert client.chat(**ASK).message.content == "二"
+    assert client.chat(**ASK).message.content == "三"
+    gone.set()
+    assert len(server.requests) == 3
 
 
 def test_a_reused_connection_that_was_dead_does_not_show(client, server, ask):

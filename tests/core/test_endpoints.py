@@ -1,10 +1,12 @@
 """`/models`, `/embeddings`, `/rerank`, `/web_search`: the same client, errors and retries; batches by option."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from geekai_core import (
+    APITimeoutError,
     AsyncClient,
     AuthenticationError,
     BadRequestError,
@@ -13,7 +15,7 @@ from geekai_core import (
     PartialBatchError,
     ServerError,
 )
-from geekai_testing.replies import Pause, Reply, error, json_reply
+from geekai_testing.replies import Cut, Hold, Pause, Reply, error, json_reply
 from tests.core.conftest import KEY
 
 
@@ -53,11 +55,50 @@ def test_a_list_that_is_null_is_an_empty_one(client, server):
         client.embed(["一"], model="e")
 
 
-def test_a_failing_page_is_retried_and_then_an_error(client, server):
-    server.play(error(503, "忙"), page("a"), *[error(500, "坏")] * 3)
-    with pytest.raises(ServerError, match="坏"):
+def test_a_failing_first_page_is_retried_and_then_an_error(client, server):
+    server.play(*[error(503, "忙")] * 3)
+    with pytest.raises(ServerError, match="忙"):
         client.models()
-    assert len(server.requests) == 5
+    assert len(server.requests) == 3
+
+
+def test_a_page_that_fails_keeps_those_before_it_and_is_logged(client, server, caplog):
+    server.play(error(503, "忙"), page("a"), page("b"), *[error(500, "坏")] * 3)
+    assert [model.id for model in client.models()] == ["a", "b"]
+    assert len(server.requests) == 6
+    assert [record.getMessage() for record in caplog.records if record.name == "geekai_core"] == [
+        "page 3 of /models failed, more models may exist: HTTP 500: 坏"
+    ]
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 422])
+def test_a_server_that_refuses_a_second_page_has_but_one(client, server, caplog, status):
+    server.play(page("a", "b"), error(status, "unexpected parameter: page"))
+    assert [model.id for model in client.models()] == ["a", "b"]
+    assert not [record for record in caplog.records if record.name == "geekai_core"]
+
+
+def test_a_second_page_that_is_unreadable_or_broken_off_keeps_the_first(client, server):
+    for broken in (Reply(body=b"<html>"), Reply(body=[b"{", Cut()], length=9, framing="length")):
+        server.play(page("a"), broken)
+        assert [model.id for model in client.models()] == ["a"]
+
+
+def test_pages_without_end_end_all_the_same(client, server, caplog):
+    server.default = lambda request: page(f"m{len(server.requests)}")
+    assert len(client.models()) == 100
+    assert "only the first 100 pages of /models were read" in caplog.text
+
+
+def test_pages_without_end_end_at_the_total_timeout(clients, server):
+    server.default = lambda request: replace(page(f"m{len(server.requests)}"), before=[Pause(0.05)])
+    assert 1 <= len(clients(total_timeout=0.3).models()) < 20
+
+
+def test_models_are_an_error_where_the_total_timeout_ends_the_first_page(clients, server):
+    server.play(Reply(before=[Hold()]))
+    with pytest.raises(APITimeoutError, match="total_timeout"):
+        clients(total_timeout=0.2).models()
 
 
 def vectors(*pairs, **top):

@@ -197,11 +197,12 @@ def test_retry_after_is_waited_for(client, server):
     assert 0.2 <= second.received_at - first.received_at < 1.5
 
 
-def test_the_backoff_doubles_with_full_jitter(monkeypatch):
+def test_the_backoff_doubles_and_is_drawn_from_half_a_step_to_the_whole(monkeypatch):
+    """So that two retries span three quarters of a second at least: a server that restarts is waited for."""
     monkeypatch.setattr(_exchange, "BACKOFF_FIRST", 0.5)
     assert [_exchange.backoff(n, draw=lambda: 1.0) for n in range(6)] == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
-    assert _exchange.backoff(3, draw=lambda: 0.0) == 0.0
-    assert all(0 <= _exchange.backoff(2) <= 2.0 for _ in range(100))
+    assert [_exchange.backoff(n, draw=lambda: 0.0) for n in range(6)] == [0.25, 0.5, 1.0, 2.0, 4.0, 4.0]
+    assert all(1.0 <= _exchange.backoff(2) <= 2.0 for _ in range(100))
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])

@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from geekai_core.options import Timeout
 from geekai_core.response.answers import Context
+from geekai_core.transport.watch import Watch
 
 T = TypeVar("T")
 
@@ -46,6 +48,7 @@ class Send:
 
     timeouts: dict[str, float | None]
     body_read: float | None
+    watch: Watch
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,10 @@ def head(status: int, headers: Mapping[str, str]) -> Head:
 class Read:
     """Read the next bytes of the answer; answer with them, or with None at its end.
 
-    `limit`: seconds, where the transport's own limit may be another.
+    `limit`: seconds until some have come.
     """
 
-    limit: float | None = None
+    limit: float | None
 
 
 @dataclass(frozen=True)
@@ -96,3 +99,7 @@ class Operation(Generic[T]):
     """Seconds that this request may take, where less than `total_timeout`."""
     of_account: bool = False
     """Whether it goes to the host's `/api` with the system key, instead of to the base URL with the API key."""
+    timeout: Timeout = None
+    """In place of the client's `timeout`."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Beside the client's `default_headers`, and before them."""

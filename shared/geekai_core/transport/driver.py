@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from geekai_core.transport.calls import Action, Call, Head, Read, Send, head
+from geekai_core.transport.decoding import async_unpacked, unpacked
 from geekai_core.transport.exchange import Exchange, Reply
-from geekai_core.transport.watchdog import LARGE, _limited, _pieces, _written
+from geekai_core.transport.watch import NO_LIMIT, Limit, Watch, closed_error
+from geekai_core.transport.watchdog import LARGE, Watchdog, WriteTimeout, pieces
+from geekai_core.transport.watched import holds_more
 
 if TYPE_CHECKING:
     import httpx
@@ -20,75 +22,98 @@ SETTLE = 0.05
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, call: Call, send: Send, content: Any) -> httpx.Request:
-    pieces = call.body is not None and content.__class__ is not bytes  # whose length httpx does not know
+    in_pieces = call.body is not None and content.__class__ is not bytes  # whose length httpx does not know
+    limits = {name: Limit(seconds, send.watch) for name, seconds in send.timeouts.items()}
     return http.build_request(
         call.method,
         call.url,
-        headers={**call.headers, "Content-Length": str(len(call.body or b""))} if pieces else call.headers,
+        headers={**call.headers, "Content-Length": str(len(call.body or b""))} if in_pieces else call.headers,
         content=content,
         params=call.params or None,
-        extensions={"timeout": dict(send.timeouts)},
+        extensions={"timeout": limits, "watch": send.watch},
     )
 
 
-def _body(answered: Head, response: httpx.Response, decoded: Any) -> Any:
-    """The bytes of an answer, as they come where nothing is compressed, nor was read by an injected client's hook:
-    httpx's two layers for the rest take 3 % of a stream's time, and 4 of a whole call's."""
-    return decoded() if "content-encoding" in answered.headers or response.is_stream_consumed else response.stream
+def _is_alone(response: httpx.Response) -> bool:
+    """Whether this response has a connection of httpcore's to itself, as none has in HTTP/2."""
+    return "network_stream" in response.extensions and response.extensions.get("http_version") != b"HTTP/2"
 
 
-class Line:
-    """One call's way over the network: one response at a time."""
+class Channel:
+    """The requests of one call, one after the other, each with its response."""
 
-    def __init__(self, http: httpx.Client, call: Call) -> None:
+    def __init__(self, http: httpx.Client, call: Call, under_way: MutableMapping[int, Channel]) -> None:
         self._http = http
         self._call = call
         self._response: httpx.Response | None = None
+        self._watch = Watch()
+        self._pause = threading.Event()
         self.chunks: Iterator[bytes] = iter(())
+        under_way[id(self)] = self
 
     def perform(self, action: Action) -> Any:
         """Do what an exchange asks for; what httpx raises goes to the exchange."""
         if isinstance(action, Read):
-            return next(self.chunks, None)
+            return self.read()
         self.close()
-        if isinstance(action, Send):
-            request = _request(self._http, self._call, action, self._call.body)
-            response = self._response = self._http.send(request, stream=True, follow_redirects=False)
-            # httpcore looks at the limits again when the body begins.
-            request.extensions["timeout"]["read"] = action.body_read
-            answered = head(response.status_code, response.headers)
-            self.chunks = iter(_body(answered, response, response.iter_bytes))
-            return answered
-        time.sleep(action.seconds)
-        return None
+        if not isinstance(action, Send):
+            if self._pause.wait(action.seconds):
+                raise closed_error()
+            return None
+        self._watch = watch = action.watch
+        if self._pause.is_set():
+            raise closed_error()
+        request = _request(self._http, self._call, action, self._call.body)
+        response = self._response = self._http.send(request, stream=True, follow_redirects=False)
+        # httpcore looks at the limits again when the body begins.
+        request.extensions["timeout"]["read"] = Limit(action.body_read, watch)
+        answered = head(response.status_code, response.headers)
+        self.chunks = self._body(answered, response)
+        return answered
+
+    def _body(self, answered: Head, response: httpx.Response) -> Iterator[bytes]:
+        if response.is_stream_consumed:  # by a hook of an injected client
+            return response.iter_bytes()
+        # httpx's own layers over the bytes take 3 % of a stream's time, and 4 of a whole call's.
+        body = iter(response.stream)  # type: ignore[arg-type]
+        coding = answered.headers.get("content-encoding")
+        return unpacked(coding, body) if coding else body
+
+    def read(self) -> bytes | None:
+        """The next bytes of the answer, or None at its end."""
+        self._watch.next_wait()
+        return next(self.chunks, None)
 
     def settle(self) -> None:
         """Wait a moment for the end of the body, so that the connection can be used again."""
-        assert self._response is not None
-        stream = self._response.extensions["network_stream"]
-        read, here = stream.read, threading.get_ident()
-        # httpcore has fixed the limit of its reads by now. Another thread may have the connection before we let go.
-        stream.read = lambda size, timeout=None: read(size, SETTLE if threading.get_ident() == here else timeout)
-        try:
+        if self._watch.seen:  # no other, such as one of HTTP/2, lets this call limit its reads
+            self._watch.next_wait()
+            self._watch.left(SETTLE)
             next(self.chunks, None)
-        finally:
-            del stream.read
 
     def close(self) -> None:
-        """Close the response; the connection goes with it unless the body has ended."""
+        """Close the response; the connection goes with it unless the body has ended, and nothing came behind it."""
         response, self._response = self._response, None
+        self._watch.released()
         if response is not None:
+            if holds_more(response):
+                response.extensions["network_stream"].close()
             response.close()
             del response.stream  # it holds the response: 37 objects and the body would wait for the garbage collector
 
+    def abort(self) -> None:
+        """End what another thread waits for here, and refuse any further request."""
+        self._pause.set()
+        self._watch.close()
 
-def drive(steps: Exchange, line: Line) -> Reply:
+
+def drive(steps: Exchange, channel: Channel) -> Reply:
     """Perform an exchange to its end. The response stays open for a stream, and is closed when this raises."""
     try:
         action = next(steps)
         while True:
             try:
-                outcome = line.perform(action)
+                outcome = channel.perform(action)
             except Exception as exc:
                 action = steps.throw(exc)
             else:
@@ -97,51 +122,94 @@ def drive(steps: Exchange, line: Line) -> Reply:
         reply: Reply = stop.value
         return reply
     except BaseException:
-        line.close()
+        channel.close()
         raise
 
 
-class AsyncLine:
-    """`Line`, awaiting."""
+class AsyncChannel:
+    """`Channel`, awaiting: its watchdog bounds every wait, whatever the transport does."""
 
-    def __init__(self, http: httpx.AsyncClient, call: Call) -> None:
+    def __init__(self, http: httpx.AsyncClient, call: Call, under_way: MutableMapping[int, AsyncChannel]) -> None:
         self._http = http
         self._call = call
         self._response: httpx.Response | None = None
+        self._watch = Watch()
         self.chunks: AsyncIterator[bytes]
+        self.ended = False
+        self.watchdog = Watchdog()
+        self.loop = asyncio.get_running_loop()
+        under_way[id(self)] = self
 
     async def perform(self, action: Action) -> Any:
         """Do what an exchange asks for; what httpx raises goes to the exchange."""
         if isinstance(action, Read):
-            chunk = anext(self.chunks, None)
-            return await (chunk if action.limit is None else _limited(chunk, action.limit))
+            return await self.read(action.limit)
         await self.close()
-        if isinstance(action, Send):
-            body = self._call.body or b""
-            request = _request(self._http, self._call, action, body if len(body) < LARGE else _pieces(body))
-            sending = self._http.send(request, stream=True, follow_redirects=False)
-            response = self._response = await (sending if len(body) < LARGE else _written(sending, action.timeouts))
-            request.extensions["timeout"]["read"] = action.body_read
-            answered = head(response.status_code, response.headers)
-            self.chunks = aiter(_body(answered, response, response.aiter_bytes))
-            return answered
-        return await asyncio.sleep(action.seconds)
+        if not isinstance(action, Send):
+            self.watchdog.limit(float("inf"))
+            return await self.watchdog.wait(asyncio.sleep(action.seconds))
+        self._watch = action.watch
+        body = self._call.body or b""
+        request = _request(self._http, self._call, action, body if len(body) < LARGE else pieces(body))
+        seconds = sum(NO_LIMIT if limit is None else limit for limit in action.timeouts.values())
+        self.watchdog.limit(action.watch.bound(seconds))
+        sending = self._http.send(request, stream=True, follow_redirects=False)
+        try:
+            response = self._response = await self.watchdog.wait(sending)
+        except TimeoutError as exc:
+            if len(body) < LARGE:
+                raise
+            raise WriteTimeout from exc  # aiohttp has no limit on writing, and starts the one on reading after it
+        request.extensions["timeout"]["read"] = action.body_read
+        answered = head(response.status_code, response.headers)
+        self.chunks, self.ended = self._body(answered, response), False
+        return answered
+
+    def _body(self, answered: Head, response: httpx.Response) -> AsyncIterator[bytes]:
+        if response.is_stream_consumed:
+            return response.aiter_bytes()
+        body = aiter(response.stream)  # type: ignore[arg-type]
+        coding = answered.headers.get("content-encoding")
+        return async_unpacked(coding, body) if coding else body
+
+    async def read(self, limit: float | None) -> bytes | None:
+        """The next bytes of the answer, or None at its end; `limit`: seconds until some have come."""
+        self.watchdog.limit(self._watch.bound(limit))
+        data: bytes | None = await self.watchdog.wait(anext(self.chunks, None))
+        self.ended = data is None
+        return data
+
+    async def settle(self) -> None:
+        """`Channel.settle`, awaiting."""
+        if self._response is not None and self._response.extensions.get("http_version") != b"HTTP/2":
+            await self.read(SETTLE)
 
     async def close(self) -> None:
-        """Close the response; the connection goes with it unless the body has ended."""
+        """Close the response; the connection goes with it unless the body has ended, and nothing came behind it."""
         response, self._response = self._response, None
-        if response is not None:
+        if response is None:
+            return
+        try:
+            # A second cancellation would break httpcore's own closing off, and leave the connection open for ever.
+            if _is_alone(response) and (not self.ended or holds_more(response)):
+                await response.extensions["network_stream"].aclose()
+        finally:
             await response.aclose()
             del response.stream
 
+    def abort(self) -> None:
+        """End what a task waits for here, and refuse any further request."""
+        self._watch.close()
+        self.watchdog.abort(closed_error())
 
-async def drive_async(steps: Exchange, line: AsyncLine) -> Reply:
+
+async def drive_async(steps: Exchange, channel: AsyncChannel) -> Reply:
     """`drive`, awaiting."""
     try:
         action = next(steps)
         while True:
             try:
-                outcome = await line.perform(action)
+                outcome = await channel.perform(action)
             except Exception as exc:
                 action = steps.throw(exc)
             else:
@@ -150,5 +218,5 @@ async def drive_async(steps: Exchange, line: AsyncLine) -> Reply:
         reply: Reply = stop.value
         return reply
     except BaseException:
-        await line.close()
+        await channel.close()
         raise

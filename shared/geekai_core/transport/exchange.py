@@ -1,4 +1,4 @@
-"""One request, decided: send, map_transport_error, wait, send again. Generators that do no I/O.
+"""One request, decided: send it, judge what came, wait, send it again. Generators that do no I/O.
 
 Each yields `Send`, `Read` or `Sleep` and is sent what came of it, or thrown what went wrong; a client drives them in a
 few lines, sync or async (httpx's `auth_flow` is the model). Every retry of this package is decided here.
@@ -17,13 +17,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from geekai_core.config import is_geekai, is_here
-from geekai_core.errors import APIStatusError, APITimeoutError, RequestError
+from geekai_core.errors import APIConnectionError, APIStatusError, APITimeoutError, RequestError
 from geekai_core.request.hints import nearest
 from geekai_core.response.answers import Context
 from geekai_core.response.error_bodies import redact, request_id, status_error
 from geekai_core.transport.calls import Action, Call, Head, Read, Send, Sleep
 from geekai_core.transport.faults import map_transport_error
 from geekai_core.transport.timeouts import Deadline, least, timeout_error
+from geekai_core.transport.watch import Watch, closed_error
 
 logger = logging.getLogger("geekai_core")
 
@@ -49,18 +50,21 @@ Exchange = Generator[Action, Any, Reply]
 def exchange(call: Call, *, stream: bool = False, clock: Callable[[], float] = time.monotonic) -> Exchange:
     """Send `call` until it is answered or given up.
 
-    Returns the whole body, or, for a stream, the first bytes of it: until those came, a failure is retried like any
-    other; after them, nothing is. Raises the errors of the tree.
+    Returns the whole body, or the first bytes of a stream. What fails after the first byte of an answer, be it of its
+    head, is not sent again: it may have been billed. Raises the errors of the tree.
     """
     deadline = Deadline(call.total_timeout, clock)
     attempt = 0
     while True:
         started = clock()
+        watch = Watch(deadline.at)
         try:
-            context, content = yield from _attempt(call, stream, deadline)
+            context, content = yield from _attempt(call, stream, deadline, watch)
         except RequestError as error:
             error.retry_count = attempt
             _log(call, attempt, clock() - started, error=error)
+            if watch.reused and _died_before_its_answer(error):
+                continue  # each time it costs one idle connection of the pool, until a fresh one is made
             wait = _wait(error, attempt, call.max_retries)
             if wait is None or deadline.left() <= wait:
                 raise
@@ -71,13 +75,15 @@ def exchange(call: Call, *, stream: bool = False, clock: Callable[[], float] = t
         yield Sleep(wait)
 
 
-def _attempt(call: Call, stream: bool, deadline: Deadline) -> Generator[Action, Any, tuple[Context, bytes]]:
+def _attempt(
+    call: Call, stream: bool, deadline: Deadline, watch: Watch
+) -> Generator[Action, Any, tuple[Context, bytes]]:
     timeouts = {name: deadline.shorten(limit) for name, limit in call.timeouts.items()}
-    send = Send(timeouts, least(timeouts["read"], call.stream_chunk_timeout) if stream else timeouts["read"])
+    send = Send(timeouts, least(timeouts["read"], call.stream_chunk_timeout) if stream else timeouts["read"], watch)
     try:
         answered: Head = yield send
     except Exception as exc:
-        raise _timed(map_transport_error(exc, timeouts, call.url), deadline) from exc
+        raise _fault(exc, call, send, deadline, begun=watch.begun if watch.seen else None) from exc
     headers = {name: redact(value, call.secret) for name, value in answered.headers.items()}
     context = Context(answered.status, headers, call.secret, call.max_response_bytes)
     if not 200 <= answered.status < 300:
@@ -97,9 +103,9 @@ def _body(call: Call, context: Context, send: Send, deadline: Deadline, stream: 
     size = 0
     while not (stream and parts):
         try:
-            data: bytes | None = yield Read(send.body_read if stream else None)
+            data: bytes | None = yield Read(send.body_read)
         except Exception as exc:
-            error = map_transport_error(exc, send.timeouts, call.url, in_body=not stream)
+            error = _fault(exc, call, send, deadline, begun=True)
             if isinstance(error, APITimeoutError) and send.body_read != send.timeouts["read"]:
                 error = timeout_error("stream_chunk_timeout", send.body_read)
             raise _timed(error, deadline) from exc
@@ -140,6 +146,17 @@ def _hint(context: Context, call: Call) -> str | None:
     return "the ids of all models: Client().models(), or 'geekai models'" if context.status == 404 else None
 
 
+def _fault(exc: Exception, call: Call, send: Send, deadline: Deadline, begun: bool | None) -> RequestError:
+    """The error for what the transport raised. `begun`: whether a byte of the answer had come, None where unknown."""
+    if send.watch.closed:
+        return closed_error()
+    return _timed(map_transport_error(exc, send.timeouts, call.url, begun=begun), deadline)
+
+
+def _died_before_its_answer(error: RequestError) -> bool:
+    return error.retryable and isinstance(error, APIConnectionError)
+
+
 def _timed(error: RequestError, deadline: Deadline) -> RequestError:
     """The error, or the deadline's when that is what cut a limit short."""
     return deadline.error() if isinstance(error, APITimeoutError) and deadline.left() <= 0.002 else error
@@ -158,12 +175,12 @@ def _wait(error: RequestError, attempt: int, max_retries: int) -> float | None:
 
 
 def backoff(attempt: int, draw: Callable[[], float] = random.random) -> float:
-    """Seconds before retry number `attempt`: full jitter under half a second, doubling up to eight.
+    """Seconds before retry number `attempt`: from half a step to the whole; the steps double from 0.5 s up to 8 s.
 
-    >>> backoff(2, draw=lambda: 0.5)
-    1.0
+    >>> backoff(2, draw=lambda: 0.0), backoff(2, draw=lambda: 0.5)
+    (1.0, 1.5)
     """
-    return float(draw() * min(BACKOFF_MOST, BACKOFF_FIRST * 2**attempt))
+    return float((0.5 + draw() / 2) * min(BACKOFF_MOST, BACKOFF_FIRST * 2**attempt))
 
 
 def retry_after(value: str | None, now: float) -> float | None:

@@ -32,12 +32,15 @@ _UNANSWERED = " [raise timeout=…; it may have been billed, so it is not sent a
 
 
 def map_transport_error(
-    exc: Exception, timeouts: Mapping[str, float | None], url: str, *, in_body: bool = False
+    exc: Exception, timeouts: Mapping[str, float | None], url: str, *, begun: bool | None
 ) -> RequestError:
     """The error that a transport's exception stands for; `retryable` where sending the request again may mend it.
 
-    `in_body`: the answer had begun, so nothing may be sent again.
+    `begun`: whether a byte of the answer had come, so that nothing may be sent again. None: the transport does not
+    say, and its exception has to.
     """
+    if isinstance(exc, RequestError):
+        return exc
     chain = _chain(exc)
     names = [type(link).__name__ for link in chain]
     where = urlsplit(shown_address(url)).netloc
@@ -54,11 +57,17 @@ def map_transport_error(
         if limit == "read":
             message = f"read timeout: no byte from {where} within {size}{_UNANSWERED}"
         return APITimeoutError(message, limit=limit, seconds=seconds, retryable=limit in ("connect", "pool"))
-    verb = "broke off its answer" if in_body else "could not be reached"
-    retryable = not in_body and any(base.__name__ in _PASSING for base in type(exc).__mro__)
+    begun = _is_of_an_answer(chain) if begun is None else begun
+    verb = "broke off its answer" if begun else "could not be reached"
+    retryable = not begun and any(base.__name__ in _PASSING for base in type(exc).__mro__)
     refused = any(isinstance(link, ConnectionRefusedError) for link in chain)
     advice = _NOTHING_THERE if refused and is_here(url) else _UNREACHED
-    return APIConnectionError(f"{where} {verb}: {words}{'' if in_body else advice}", retryable=retryable)
+    return APIConnectionError(f"{where} {verb}: {words}{'' if begun else advice}", retryable=retryable)
+
+
+def _is_of_an_answer(chain: list[BaseException]) -> bool:
+    """Whether an exception speaks of an answer's bytes: h11's and aiohttp's parsers raised it."""
+    return any(type(link).__module__.startswith(("h11", "aiohttp.http_exc")) for link in chain)
 
 
 def _limit(names: list[str]) -> str | None:
@@ -73,8 +82,8 @@ def _chain(exc: BaseException | None) -> list[BaseException]:
 
     httpcore's pool raises `from None`, but its exceptions hold their cause as an argument.
     """
-    chain = []
-    while exc is not None:
+    chain: list[BaseException] = []
+    while exc is not None and exc not in chain:
         chain.append(exc)
         exc = exc.__cause__ or next((arg for arg in exc.args if isinstance(arg, BaseException)), None)
     return chain

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
+import os
 import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import httpx
 
 from geekai_core.errors import ConfigurationError
+from geekai_core.transport.proxies import proxy_for
+from geekai_core.transport.watched import watch_connections, watch_pool
 
 if TYPE_CHECKING:
     from geekai_core.config import Config
@@ -23,10 +26,45 @@ if TYPE_CHECKING:
 C = TypeVar("C")
 
 
-@functools.lru_cache(maxsize=1)
 def ssl_context() -> ssl.SSLContext:
-    """One context for all clients: making it takes 20 ms, nearly all of what a client costs."""
-    return httpx.create_ssl_context()
+    """One context for all clients: making it takes 20 ms, nearly all of what a client costs.
+
+    Raises `ConfigurationError` for a `SSL_CERT_FILE` that cannot be read.
+    """
+    return _ssl_context(*(os.environ.get(name) for name in _CERTIFICATES))
+
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@functools.lru_cache(maxsize=8)
+def _ssl_context(file: str | None, folder: str | None) -> ssl.SSLContext:
+    try:
+        return httpx.create_ssl_context()
+    except OSError as exc:  # ssl.SSLError is one
+        raise ConfigurationError(
+            f"the certificates of SSL_CERT_FILE={file!r} cannot be read: {exc.strerror or exc}"
+        ) from None
+
+
+def sharing_key(config: Config) -> tuple[Any, ...]:
+    """What two clients must have in common to share their connections."""
+    parts = urlsplit(config.base_url)
+    certificates = [os.environ.get(name) for name in _CERTIFICATES]
+    return parts.scheme, parts.netloc, config.api_key, _proxy(config), *certificates, _aiohttp_client() is None
+
+
+def _proxy(config: Config) -> str | None:
+    return config.proxy or proxy_for(config.base_url, getproxies())
+
+
+def _aiohttp_client() -> type[httpx.AsyncClient] | None:
+    """The client over aiohttp, where the extra `fast` is installed."""
+    try:
+        from httpx_aiohttp import HttpxAiohttpClient
+    except ImportError:
+        return None
+    return HttpxAiohttpClient
 
 
 KEEPALIVE = 30.0
@@ -81,7 +119,10 @@ def _lean(cls: type[C]) -> type[C]:
 def new_client(config: Config) -> httpx.Client:
     """A client for one process."""
     with _proxy_errors():
-        return _lean(httpx.Client)(verify=ssl_context(), proxy=config.proxy, timeout=None, limits=_limits(None))
+        settings = _settings(config, None)
+        http = _lean(httpx.Client)(**settings)
+    watch_connections(http)
+    return http
 
 
 def new_async_client(config: Config) -> httpx.AsyncClient:
@@ -89,16 +130,25 @@ def new_async_client(config: Config) -> httpx.AsyncClient:
 
     aiohttp's pool stays fast with hundreds of requests in flight, one of httpx's does not: see `Shards`.
     """
-    proxies = [config.proxy] if config.proxy else list(getproxies().values())
-    # A transport of one's own would switch the environment's proxies off.
-    cls, limits, own = httpx.AsyncClient, _limits(None), None if proxies else Shards()
-    if not any(url.startswith("socks") for url in proxies):  # aiohttp has no SOCKS
-        with contextlib.suppress(ImportError):
-            from httpx_aiohttp import HttpxAiohttpClient
-
-            cls, limits, own = HttpxAiohttpClient, _limits(0), None
     with _proxy_errors():
-        return _lean(cls)(verify=ssl_context(), proxy=config.proxy, timeout=None, limits=limits, transport=own)
+        proxy = _proxy(config)
+        over_aiohttp = None if (proxy or "").startswith("socks") else _aiohttp_client()  # aiohttp has no SOCKS
+        if over_aiohttp is not None:
+            from geekai_core.transport.aiohttp_client import Transport
+
+            settings = _settings(config, 0)
+            through = httpx.Proxy(proxy) if proxy else None
+            own = Transport(verify=settings["verify"], limits=settings["limits"], proxy=through)
+            return _lean(over_aiohttp)(**settings | {"proxy": None}, transport=own)
+        http = _lean(httpx.AsyncClient)(**_settings(config, None), transport=None if proxy else Shards())
+    watch_connections(http)
+    return http
+
+
+def _settings(config: Config, unlimited: int | None) -> dict[str, Any]:
+    """What all clients are made with. The environment has been looked at here: httpx misreads IPv6 in `NO_PROXY`."""
+    limits = _limits(unlimited)
+    return {"verify": ssl_context(), "proxy": _proxy(config), "trust_env": False, "timeout": None, "limits": limits}
 
 
 def _limits(unlimited: int | None) -> httpx.Limits:
@@ -114,6 +164,7 @@ class _Shard(httpx.AsyncHTTPTransport):
 
     def __init__(self) -> None:
         super().__init__(verify=ssl_context(), limits=_limits(None))
+        watch_pool(self._pool)
         self.busy = 0
         self.used = 0.0
         self.retired = False

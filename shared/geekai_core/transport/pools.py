@@ -1,4 +1,8 @@
-"""The httpx clients in use: one for a process, one for each event loop. Made when first needed."""
+"""The httpx clients in use: one for a process, one for each event loop. Made when first needed.
+
+All clients of ours that have the same host, key and proxy share one: a model that is made anew for each call opens no
+new connection.
+"""
 
 from __future__ import annotations
 
@@ -6,47 +10,93 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Hashable
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from geekai_core.config import Config
+from geekai_core.errors import ConfigurationError
+from geekai_core.transport.driver import AsyncChannel, Channel
+from geekai_core.transport.watched import watch_connections
 
 if TYPE_CHECKING:
     import httpx
 
+C = TypeVar("C", bound="httpx.Client | httpx.AsyncClient")
+
+_making = threading.RLock()
+"""Held while a client is made, and while httpx is imported for it: a fork in another thread waits for its end, or the
+child would wait for ever for what that thread holds."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_making.acquire, after_in_parent=_making.release, after_in_child=_making.release)
+
+
+class Shared(Generic[C]):
+    """An httpx client, and the pools that use it. Closed by the last of them, or when nobody holds it any more."""
+
+    def __init__(self, key: Hashable, client: C, holder: AsyncGenerator[C, None] | None = None) -> None:
+        self.key = key
+        self.client = client
+        self.holder = holder
+        self.users: weakref.WeakSet[Pool | LoopPool] = weakref.WeakSet()
+
+    def left_by(self, user: Pool | LoopPool) -> bool:
+        """Whether nobody uses it any more, now that this one does not."""
+        with _making:
+            self.users.discard(user)
+            if self.users:
+                return False
+            if _shared.get(self.key) is self:
+                del _shared[self.key]
+            return True
+
+
+_shared: weakref.WeakValueDictionary[Hashable, Shared[httpx.Client] | Shared[httpx.AsyncClient]]
+_shared = weakref.WeakValueDictionary()
+
 
 class Pool:
-    """The httpx client of one process."""
+    """The httpx client of one process. `channels`: the calls under way."""
 
     def __init__(self, config: Config, given: httpx.Client | None) -> None:
         self.config = config
         self.given = given
-        self._lock = threading.Lock()
-        self._made: httpx.Client | None = None
-        self._pid = os.getpid()
+        self.channels: weakref.WeakValueDictionary[int, Channel] = weakref.WeakValueDictionary()
+        self._used: Shared[httpx.Client] | None = None
+        self._pid = 0
 
     def client(self) -> httpx.Client:
         """The client to use here and now: a forked child must not write into its parent's connections."""
         if self.given is not None:
+            watch_connections(self.given)
             return self.given
-        if self._pid != os.getpid():
-            self.__init__(self.config, None)  # type: ignore[misc]
-        with self._lock:
-            if self._made is None:
-                from geekai_core.transport.httpx_clients import new_client
+        used = self._used
+        if used is None or self._pid != os.getpid():
+            used = self._used = self._take()
+        return used.client
 
-                self._made = new_client(self.config)
-                # A forgotten pool closes too: users of the frameworks leave it so. `__del__` would not do: in a cycle
+    def _take(self) -> Shared[httpx.Client]:
+        with _making:
+            from geekai_core.transport.httpx_clients import new_client, sharing_key
+
+            self._pid = os.getpid()
+            key = (self._pid, *sharing_key(self.config))
+            used: Shared[httpx.Client] | None = _shared.get(key)  # type: ignore[assignment]
+            if used is None or used.client.is_closed:
+                _shared[key] = used = Shared(key, new_client(self.config))
+                # A forgotten one closes too: users of the frameworks leave it so. `__del__` would not do: in a cycle
                 # of garbage, Python may finalize a socket before its pool, and warn.
-                weakref.finalize(self, _close_own, self._made, self._pid).atexit = False
-            return self._made
+                weakref.finalize(used, _close_own, used.client, self._pid).atexit = False
+            used.users.add(self)
+            return used
 
     def close(self) -> None:
-        """Close what was made here; a given client is its owner's to close."""
-        made, self._made = self._made, None
-        if made is not None:
-            made.close()
+        """End the calls under way, and close what was made here unless others use it; a given client stays open."""
+        for reference in self.channels.valuerefs():  # other threads may add some at this moment
+            if channel := reference():
+                channel.abort()
+        used, self._used = self._used, None
+        if used is not None and used.left_by(self):
+            _close_own(used.client, self._pid)
 
 
 def _close_own(client: httpx.Client, pid: int) -> None:
@@ -65,38 +115,58 @@ class LoopPool:
     def __init__(self, config: Config, given: httpx.AsyncClient | None) -> None:
         self.config = config
         self.given = given
-        self._held: dict[tuple[int, asyncio.AbstractEventLoop], _Held] = {}
+        self.channels: weakref.WeakValueDictionary[int, AsyncChannel] = weakref.WeakValueDictionary()
+        self._held: dict[tuple[int, asyncio.AbstractEventLoop], Shared[httpx.AsyncClient]] = {}
 
     async def client(self) -> httpx.AsyncClient:
         """The client of the running loop, and of this process: a forked child must not share its parent's."""
+        place = os.getpid(), _loop()
         if self.given is not None:
+            watch_connections(self.given)
             return self.given
-        key = os.getpid(), asyncio.get_running_loop()
-        held = self._held.get(key)
+        held = self._held.get(place)
         if held is None or held.client.is_closed:
             for stale in [other for other in list(self._held) if other[1].is_closed()]:
                 self._held.pop(stale, None)
-            holder = _hold(self.config)
-            held = self._held[key] = _Held(await anext(holder), holder)
+            held = self._held[place] = await self._take(*place)
         return held.client
 
+    async def _take(self, pid: int, loop: asyncio.AbstractEventLoop) -> Shared[httpx.AsyncClient]:
+        with _making:
+            from geekai_core.transport.httpx_clients import new_async_client, sharing_key
+
+            key = (pid, id(loop), *sharing_key(self.config))
+            held: Shared[httpx.AsyncClient] | None = _shared.get(key)  # type: ignore[assignment]
+            if held is None or held.client.is_closed:
+                holder = _hold(new_async_client(self.config))
+                _shared[key] = held = Shared(key, await anext(holder), holder)
+            held.users.add(self)
+            return held
+
     async def close(self) -> None:
-        """Close the running loop's client; the others go with their loops."""
-        held = self._held.get((os.getpid(), asyncio.get_running_loop()))
-        if held is not None:
+        """End the running loop's calls under way, and close its client unless others use it."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # not asyncio's, where nothing was opened
+            return
+        for reference in self.channels.valuerefs():
+            if (channel := reference()) and channel.loop is loop:
+                channel.abort()
+        held = self._held.pop((os.getpid(), loop), None)
+        if held is not None and held.left_by(self) and held.holder is not None:
             await held.holder.aclose()
 
 
-@dataclass
-class _Held:
-    client: httpx.AsyncClient
-    holder: AsyncGenerator[httpx.AsyncClient, None]
+def _loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise ConfigurationError(
+            "AsyncClient needs a running asyncio event loop; under trio, run a Client in a thread"
+        ) from None
 
 
-async def _hold(config: Config) -> AsyncGenerator[httpx.AsyncClient, None]:
-    from geekai_core.transport.httpx_clients import new_async_client
-
-    client = new_async_client(config)
+async def _hold(client: httpx.AsyncClient) -> AsyncGenerator[httpx.AsyncClient, None]:
     try:
         yield client
     finally:

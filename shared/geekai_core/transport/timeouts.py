@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from geekai_core.errors import APITimeoutError, RequestError
+from geekai_core.errors import APITimeoutError, RequestError, StreamInterruptedError
 from geekai_core.response.stream_reader import StreamReader
 from geekai_core.transport.calls import Call
 from geekai_core.transport.faults import map_transport_error
@@ -61,7 +61,9 @@ class StreamTimeouts:
 
     def fault(self, exc: Exception, reader: StreamReader) -> RequestError:
         """The error for a read that failed: a silence, or a stream cut short."""
-        error = map_transport_error(exc, self._call.timeouts, self._call.url, in_body=True)
+        if isinstance(exc, StreamInterruptedError):
+            return exc
+        error = map_transport_error(exc, self._call.timeouts, self._call.url, begun=True)
         if isinstance(error, APITimeoutError):
             return self._error()
         return reader.interrupted(error.message, self._clock() - self._started)
