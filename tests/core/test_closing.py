@@ -1,6 +1,10 @@
 """Connections that are shared, and clients that are closed while others use them."""
 
 import asyncio
+import contextlib
+import os
+import subprocess
+import sys
 import threading
 
 import httpx
@@ -8,7 +12,8 @@ import pytest
 
 from geekai_core import AsyncClient, Client
 from geekai_core.errors import APIConnectionError, ConfigurationError, StreamInterruptedError
-from geekai_testing.replies import Hold, Reply, completion, delta, error, json_reply, sse
+from geekai_core.transport.proxies import proxy_for
+from geekai_testing.replies import Hold, Reply, completion, delta, dumps, error, json_reply, sse
 from tests.core.conftest import ASK, KEY, collect
 
 
@@ -188,3 +193,116 @@ def test_an_async_client_under_trio_says_what_it_needs(server):
 
     with pytest.raises(ConfigurationError, match="asyncio"):
         trio.run(main)
+
+
+def test_a_fork_during_another_threads_first_call_hangs_neither_process(server):
+    """The child may find locks that a thread holds which it does not have: of an import, of a pool."""
+    server.default = ok
+    code = """
+import os, sys, threading, time
+from geekai_core import Client
+client = Client(api_key="sk-test-5f2c9a71e0", base_url=sys.argv[1])
+ask = lambda: client.chat(model="m", messages=[{"role": "user", "content": "x"}]).message.content
+thread = threading.Thread(target=ask)
+thread.start()
+time.sleep(float(sys.argv[2]))
+child = os.fork()
+if child == 0:
+    os._exit(0 if ask() == "好" else 1)
+thread.join()
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    for wait in ("0", "0.01", "0.05", "0.1", "0.2"):
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, server.base_url, wait],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, wait
+
+
+def test_a_missing_certificate_file_is_a_matter_of_configuration(clients, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE='/nowhere/ca[.]pem' cannot be read: No such file"):
+        clients().chat(**ASK)
+
+
+def test_no_proxy_knows_addresses_of_ipv6(clients, server, monkeypatch):
+    server.default = ok
+    for entry in ("::1", "[::1]", "10.0.0.0/8,fe80::/10", "127.0.0.1"):
+        monkeypatch.setenv("ALL_PROXY", server.base_url.removesuffix("/api/v1"))
+        monkeypatch.setenv("NO_PROXY", entry)
+        assert clients().chat(**ASK).message.content == "好"
+        through = server.requests[-1].path.startswith("http://")
+        assert through == (entry != "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("url", "entry", "excepted"),
+    [
+        ("http://[::1]:8000/v1", "::1", True),
+        ("http://[::1]:8000/v1", "[::1]", True),
+        ("http://[::1]:8000/v1", "[::1]:8000", True),
+        ("http://[::1]:8000/v1", "[::1]:9000", False),
+        ("http://[fe80::1]/v1", "fe80::/10", True),
+        ("http://[2001:db8::1]/v1", "fe80::/10, 2001:DB8::/32", True),
+        ("http://10.1.2.3/v1", "10.0.0.0/8", True),
+        ("http://11.1.2.3/v1", "10.0.0.0/8", False),
+        ("http://api.example/v1", "example", True),
+        ("http://api.example/v1", ".example", True),
+        ("http://api.example/v1", "*.example", True),
+        ("http://badexample/v1", "example", False),
+        ("http://api.example:81/v1", "api.example:81", True),
+        ("http://api.example:82/v1", "api.example:81", False),
+        ("http://api.example/v1", "*", True),
+        ("http://api.example/v1", "", False),
+    ],
+)
+def test_an_entry_of_no_proxy_means_a_name_an_address_or_a_network(url, entry, excepted):
+    assert (proxy_for(url, {"http": "http://proxy:3128", "no": entry}) is None) == excepted
+
+
+async def test_a_stream_that_ends_leaves_another_on_its_connection_of_http_2_alone():
+    """Its end, which is waited for a moment, would have to be read from the connection of both."""
+    h2_events = pytest.importorskip("h2.events")
+    h2_connection = pytest.importorskip("h2.connection")
+
+    async def serve(reader, writer):
+        state = h2_connection.H2Connection(h2_connection.H2Configuration(client_side=False))
+        state.initiate_connection()
+        tasks = []
+
+        async def answer(stream, number):
+            state.send_headers(stream, [(":status", "200"), ("content-type", "text/event-stream")])
+            pieces = [delta("一"), delta("二", finish_reason="stop")]
+            for piece in pieces:
+                state.send_data(stream, f"data: {dumps(piece)}\n\n".encode())
+                writer.write(state.data_to_send())
+                await asyncio.sleep(0.3 if number == 1 else 0.0)
+            state.send_data(stream, b"data: [DONE]\n\n")
+            writer.write(state.data_to_send())
+            await asyncio.sleep(0.4)  # the end follows late
+            state.end_stream(stream)
+            writer.write(state.data_to_send())
+
+        with contextlib.suppress(Exception):
+            while data := await reader.read(65536):
+                for event in state.receive_data(data):
+                    if isinstance(event, h2_events.StreamEnded):
+                        tasks.append(asyncio.ensure_future(answer(event.stream_id, len(tasks) + 1)))
+                writer.write(state.data_to_send())
+        writer.close()
+
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+
+    async def read(client):
+        async with client.stream(**ASK) as stream:
+            return "".join([piece.content or "" async for piece in stream])
+
+    async with httpx.AsyncClient(http1=False, http2=True) as http:
+        client = AsyncClient(api_key=KEY, base_url=f"http://127.0.0.1:{port}/v1", http_async_client=http)
+        first = asyncio.create_task(read(client))
+        await asyncio.sleep(0.1)
+        assert await read(client) == "一二"
+        assert await first == "一二"
+    listener.close()

@@ -186,7 +186,7 @@ BEHIND = {
 }
 
 
-def seen(client, seconds):
+def pause(client, seconds):
     """Let the client's side see what comes in."""
     if hasattr(client, "_loop"):
         client._loop.run_until_complete(asyncio.sleep(seconds))
@@ -203,7 +203,7 @@ def test_what_comes_behind_an_answer_is_no_part_of_it_nor_the_next_answer(client
     server.play(Reply(body=steps, framing="raw"), json_reply(completion("二")), json_reply(completion("三")))
     assert client.chat(**ASK).message.content == "好"
     if apart:
-        seen(client, 0.2)
+        pause(client, 0.2)
     assert client.chat(**ASK).message.content == "二"
     assert client.chat(**ASK).message.content == "三"
     gone.set()
@@ -287,6 +287,32 @@ def test_a_stream_that_is_broken_off_keeps_what_had_arrived(client, server, rese
     assert caught.value.partial.message.content == "一二"
     assert caught.value.partial.citations == ["https://a"]
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_every_byte_that_came_before_a_break_is_handed_on(client, server, size):
+    """In one piece with the break: the deltas are read, and then the break is told."""
+    events = b"".join(f"data: {dumps(delta(f'{number} '))}\n\n".encode() for number in range(size))
+    server.play(
+        Reply(
+            headers={"content-type": "text/event-stream"},
+            body=[b": hello\n\n", Pause(0.05), events, Cut(reset=False)],
+            framing="chunked",
+        )
+    )
+    seen = []
+
+    def read():
+        with client.stream(**ASK) as stream:
+            for piece in stream:
+                seen.append(piece.content)
+                if len(seen) == 1:
+                    pause(client, 0.2)  # the break is known by now
+
+    with pytest.raises(StreamInterruptedError) as caught:
+        read()
+    assert seen == [f"{number} " for number in range(size)]
+    assert caught.value.partial.message.content == "".join(seen)
 
 
 def test_a_body_said_to_be_gzip_that_is_not_is_unreadable(client, server, ask):

@@ -108,3 +108,24 @@ def test_every_error_is_in_one_tree():
     assert issubclass(BadRequestError, APIStatusError)
     assert not issubclass(tree.ConfigurationError, ValueError)
     assert all(one.__name__ in (tree.__doc__ or "") for one in classes if one is not tree.RequestError)
+
+
+ECHOES = {
+    "status line": f"HTTP/1.1 {KEY} OK\r\n\r\n",
+    "header": f"HTTP/1.1 200 OK\r\n{KEY} {KEY}\r\n\r\n",
+    "chunk header": f"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{KEY}\r\n",
+    "Location": f"HTTP/1.1 307 Moved\r\nlocation: http://[{KEY}\r\ncontent-length: 0\r\n\r\n",
+    "good Location": f"HTTP/1.1 307 Moved\r\nlocation: http://h/{KEY}\r\ncontent-length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+def test_a_key_that_is_echoed_where_no_body_is_shows_in_no_error_and_none_that_is_attached(client, server, echo):
+    server.play(*[Reply(body=[echo.encode()], framing="raw")] * 2)
+    for ask in (lambda: client.chat(**ASK), lambda: collect(client)):
+        with pytest.raises(GeekAIError) as caught:
+            ask()
+        told = "".join(traceback.format_exception(caught.value))
+        assert KEY not in told
+        assert KEY.encode() not in pickle.dumps(caught.value)
+    assert len(server.requests) == 2

@@ -150,7 +150,7 @@ def _fault(exc: Exception, call: Call, send: Send, deadline: Deadline, begun: bo
     """The error for what the transport raised. `begun`: whether a byte of the answer had come, None where unknown."""
     if send.watch.closed:
         return closed_error()
-    return _timed(map_transport_error(exc, send.timeouts, call.url, begun=begun), deadline)
+    return _timed(map_transport_error(exc, send.timeouts, call.url, begun=begun, secret=call.secret), deadline)
 
 
 def _died_before_its_answer(error: RequestError) -> bool:

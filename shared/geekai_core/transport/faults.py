@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from geekai_core.config import is_here
 from geekai_core.errors import APIConnectionError, APITimeoutError, InvalidResponseError, RequestError
 from geekai_core.harmless import shown_address
+from geekai_core.response.error_bodies import redact
 
 _TIMEOUTS = {
     "ConnectTimeout": "connect",
@@ -21,33 +22,40 @@ _TIMEOUTS = {
     "WriteTimeout": "write",
     "TimeoutError": "read",  # our own limit on a read
 }
-_PASSING = {"NetworkError", "RemoteProtocolError", "TimeoutException", "ClientError", "OSError"}
+_RETRYABLE = {"NetworkError", "RemoteProtocolError", "TimeoutException", "ClientError", "OSError"}
 """The transports' base classes of what may be gone the next time."""
 _PLAIN_HTTP = {"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"}
 """OpenSSL's reasons when what answers is no TLS: the text of HTTP, read as a record's head."""
 _UNREACHED = " [check base_url or GEEKAI_BASE_URL, the network and the proxy]"
 _NOTHING_THERE = " [nothing listens there: is geekai-local running?]"
 _NO_TLS = " [the port seems to speak plain HTTP: use http:// in the base URL]"
+_UNTRUSTED = " [the certificate is not trusted here: name the file of its authority in SSL_CERT_FILE]"
+_PROXY_PASSWORD = " [a proxy wants a user and a password: GEEKAI_PROXY=http://user:password@host:port]"
 _UNANSWERED = " [raise timeout=…; it may have been billed, so it is not sent again]"
 
 
 def map_transport_error(
-    exc: Exception, timeouts: Mapping[str, float | None], url: str, *, begun: bool | None
+    exc: Exception, timeouts: Mapping[str, float | None], url: str, *, begun: bool | None, secret: str
 ) -> RequestError:
     """The error that a transport's exception stands for; `retryable` where sending the request again may mend it.
 
     `begun`: whether a byte of the answer had come, so that nothing may be sent again. None: the transport does not
-    say, and its exception has to.
+    say, and its exception has to. `secret`: the key, which is blotted out of `exc` too, for it is attached.
     """
     if isinstance(exc, RequestError):
         return exc
+    _blot_out(secret, exc)
     chain = _chain(exc)
     names = [type(link).__name__ for link in chain]
     where = urlsplit(shown_address(url)).netloc
     words = str(exc).replace(urlsplit(url).netloc, where) or names[0]
     if any(isinstance(link, ssl.SSLError) and not isinstance(link, ssl.SSLEOFError) for link in chain):
         plain = any(getattr(link, "reason", None) in _PLAIN_HTTP for link in chain)
-        return APIConnectionError(f"TLS with {where} failed: {words}{_NO_TLS if plain else ''}")
+        untrusted = any(isinstance(link, ssl.SSLCertVerificationError) for link in chain)
+        advice = _NO_TLS if plain else _UNTRUSTED if untrusted else ""
+        return APIConnectionError(f"TLS with {where} failed: {words}{advice}")
+    if names[0] == "ProxyError" and "407" in words:
+        return APIConnectionError(f"{where} could not be reached: {words}{_PROXY_PASSWORD}")
     if names[0] == "DecodingError":
         return InvalidResponseError(f"{where} compressed its answer wrongly: {words}")
     if limit := _limit(names):
@@ -59,10 +67,25 @@ def map_transport_error(
         return APITimeoutError(message, limit=limit, seconds=seconds, retryable=limit in ("connect", "pool"))
     begun = _is_of_an_answer(chain) if begun is None else begun
     verb = "broke off its answer" if begun else "could not be reached"
-    retryable = not begun and any(base.__name__ in _PASSING for base in type(exc).__mro__)
+    retryable = not begun and any(base.__name__ in _RETRYABLE for base in type(exc).__mro__)
     refused = any(isinstance(link, ConnectionRefusedError) for link in chain)
     advice = _NOTHING_THERE if refused and is_here(url) else _UNREACHED
     return APIConnectionError(f"{where} {verb}: {words}{'' if begun else advice}", retryable=retryable)
+
+
+def _blot_out(secret: str, exc: BaseException | None) -> None:
+    """Take a secret out of an exception, and out of those that it came of: a server may have echoed it."""
+    seen: list[BaseException] = []
+    left = [exc]
+    while left:
+        one = left.pop()
+        if one is None or one in seen:
+            continue
+        seen.append(one)
+        one.args = tuple(redact(arg, secret) if isinstance(arg, str) else arg for arg in one.args)
+        # aiohttp's show what stands in their attributes.
+        vars(one).update({name: redact(value, secret) for name, value in vars(one).items() if isinstance(value, str)})
+        left += [one.__cause__, one.__context__, *(arg for arg in one.args if isinstance(arg, BaseException))]
 
 
 def _is_of_an_answer(chain: list[BaseException]) -> bool:

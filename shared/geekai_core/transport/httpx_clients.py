@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import encodings.idna  # noqa: F401  # else it is imported when a host is looked up: a fork at that moment never ends
 import functools
 import os
 import re

@@ -33,7 +33,7 @@ class OpenStream:
         self._channel.close()
 
 
-def _deltas(channel: Channel, reply: Reply, reader: StreamReader, silence: StreamTimeouts) -> Iterator[Any]:
+def _deltas(channel: Channel, reply: Reply, reader: StreamReader, limits: StreamTimeouts) -> Iterator[Any]:
     """None once the first event has come, so that what stands in a stream's place is known; then the deltas."""
     data: bytes | None = reply.content
     begun = False
@@ -46,13 +46,13 @@ def _deltas(channel: Channel, reply: Reply, reader: StreamReader, silence: Strea
             yield from deltas
             if reader.done:
                 break
-            silence.heard(reader)
+            limits.heard(reader)
             try:
                 data = channel.read()
             except Exception as exc:
                 if reader.complete:
                     break
-                raise silence.fault(exc, reader) from exc
+                raise limits.fault(exc, reader) from exc
         last = reader.end() if begun else list(reader.end())
         if not begun:
             yield None
@@ -98,13 +98,13 @@ async def open_stream(channel: AsyncChannel, call: Call, reading: Mapping[str, A
 
 
 async def _async_deltas(
-    channel: AsyncChannel, reply: Reply, reader: StreamReader, silence: StreamTimeouts
+    channel: AsyncChannel, reply: Reply, reader: StreamReader, limits: StreamTimeouts
 ) -> AsyncGenerator[Any, None]:
     """`_deltas`, awaiting."""
     data: bytes | None = reply.content
     begun = False
     watchdog, chunks = channel.watchdog, channel.chunks
-    watchdog.limit(silence.left)
+    watchdog.limit(limits.left)
     try:
         while data is not None:
             deltas = reader.feed(data)
@@ -115,13 +115,13 @@ async def _async_deltas(
                 yield delta
             if reader.done:
                 break
-            silence.heard(reader)
+            limits.heard(reader)
             try:
                 data = await watchdog.wait(anext(chunks, None))
             except Exception as exc:
                 if reader.complete:
                     break
-                raise silence.fault(exc, reader) from exc
+                raise limits.fault(exc, reader) from exc
         channel.ended = data is None
         last = reader.end() if begun else list(reader.end())
         if not begun:

@@ -14,9 +14,9 @@ from geekai_core.transport.faults import map_transport_error
 class StreamTimeouts:
     """The limits of one open stream.
 
-    From event to event, `stream_chunk_timeout`: keep-alive comments are silence. Until the first event the read limit
-    in its place, for a model may think for minutes while comments come. Either is a limit from byte to byte, too. The
-    time that the caller takes between two reads is no silence.
+    From event to event, `stream_chunk_timeout`: keep-alive comments do not count as events. Until the first event the
+    read limit in its place, for a model may think for minutes while comments come. Either is a limit from byte to
+    byte, too. Time the caller spends between reads does not count.
     """
 
     __slots__ = ("_begun", "_byte", "_call", "_clock", "_deadline", "_event", "_started")
@@ -60,10 +60,11 @@ class StreamTimeouts:
         return timeout_error(limit, seconds)
 
     def fault(self, exc: Exception, reader: StreamReader) -> RequestError:
-        """The error for a read that failed: a silence, or a stream cut short."""
+        """The error for a read that failed: a limit that ran out, or a stream cut short."""
         if isinstance(exc, StreamInterruptedError):
             return exc
-        error = map_transport_error(exc, self._call.timeouts, self._call.url, begun=True)
+        call = self._call
+        error = map_transport_error(exc, call.timeouts, call.url, begun=True, secret=call.secret)
         if isinstance(error, APITimeoutError):
             return self._error()
         return reader.interrupted(error.message, self._clock() - self._started)
