@@ -39,7 +39,7 @@ def sendable(
     >>> sendable([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": ""}])
     [{'role': 'user', 'content': 'Hi'}]
     """
-    if not any(message["role"] in ("assistant", "tool") for message in messages):
+    if all(map(_is_plain, messages)):
         return list(messages)
     results, orphans = _matched(messages)
     echoed = _echoed(messages, reasoning_history)
@@ -60,6 +60,15 @@ def sendable(
             sent.append({"role": "user", "content": message.get("content") or ""})
     _add_pictures(sent, pictures)
     return sent
+
+
+_PLAIN = {"role", "content", "name"}
+
+
+def _is_plain(message: Wire) -> bool:
+    """Whether a message is sendable as it is, as nearly all are."""
+    role = message["role"]
+    return role != "tool" and (role != "assistant" or (bool(message.get("content")) and message.keys() <= _PLAIN))
 
 
 def _named_calls(message: Wire) -> list[tuple[int, Wire]]:
