@@ -6,7 +6,7 @@ from typing import Any
 
 from llama_index.core.base.llms import types as li
 
-from geekai_core.response.accumulate import Delta
+from geekai_core.response.deltas import Delta
 from geekai_core.response.tool_calls import ToolCallPiece
 from geekai_core.wire import ChatCompletion, FunctionCall
 from llama_index_geekai._response import Reading, build, call_block, from_wire_answer, from_wire_logprobs, wire_call

@@ -29,7 +29,7 @@ from geekai_core.errors import (
     TaskFailedError,
 )
 from geekai_core.options import ChatOptions, ChatRequest, ClientOptions, SearchConfig, Thinking
-from geekai_core.response.accumulate import Delta
+from geekai_core.response.deltas import Delta
 from geekai_core.response.tool_calls import ToolCallPiece
 from geekai_core.streams import AsyncStream, Stream
 from geekai_core.wire import ChatCompletion, Message, ToolCall, Usage

@@ -24,7 +24,8 @@ from geekai_core.errors import (
 from geekai_core.options import CLIENT_ONLY, EmbedOptions, RerankOptions
 from geekai_core.request.body import call_fields, chat_body, wants_json
 from geekai_core.request.hints import unknown_field
-from geekai_core.response.answers import Context, read_answer, read_chat, read_task
+from geekai_core.response.answers import Context, read_answer
+from geekai_core.response.chats import read_chat, read_task
 from geekai_core.response.rerank import mapped_back, score
 from geekai_core.transport.calls import Call, Operation, Sleep
 from geekai_core.transport.exchange import Reply
@@ -104,6 +105,7 @@ def call(config: Config, operation: Operation[Any], http: httpx.Client | httpx.A
         max_response_bytes=config.max_response_bytes,
         secret=key,
         model=(operation.body or {}).get("model"),
+        several=(operation.body or {}).get("n", 1) not in (None, 0, 1),
         known_models=config.known_models,
         of_account=operation.of_account,
     )

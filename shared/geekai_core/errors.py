@@ -75,11 +75,14 @@ class APIStatusError(RequestError):
     """The server answered with an error.
 
     `status_code`: the HTTP status, which is 200 where an error came in a good answer's place. `code`: the server's
-    own code. `body`: the parsed body, or its text. `headers`: of the response, lower case.
+    own code; `type` and `param`: its word for the error, and the field at fault. `body`: the parsed body, or its text.
+    `headers`: of the response, lower case.
     """
 
     status_code: int
     code: str | int | None = None
+    type: str | None = None
+    param: str | None = None
     body: Any = None
     headers: Mapping[str, str] = {}
 

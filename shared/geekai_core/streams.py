@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from geekai_core import endpoints as ops
 from geekai_core.conversation import Outcome
 from geekai_core.errors import ConfigurationError, GeekAIError
-from geekai_core.response.accumulate import Delta
+from geekai_core.response.deltas import Delta
 from geekai_core.transport.calls import Operation, Sleep
 from geekai_core.transport.driver import AsyncChannel, Channel
 from geekai_core.transport.open_stream import AsyncOpenStream, OpenStream, open_stream

@@ -8,9 +8,10 @@ said otherwise.
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from geekai_core.errors import GeekAIError
 
@@ -29,6 +30,65 @@ class WireModel(BaseModel):
         with _building:
             built = cls.__pydantic_complete__ and not settings.get("force")
             return None if built else super().model_rebuild(**settings)
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> Self:
+        """`body` as this model. What has another type than was promised reads as absent: it costs no answer.
+
+        Validated once, and once more for each round of such values. Raises `ValidationError` where nothing is left to
+        leave out.
+        """
+        for _ in range(_MOST_ROUNDS):
+            try:
+                return cls.model_validate(body)
+            except ValidationError as exc:
+                places = [(error["loc"], error["type"]) for error in exc.errors(include_url=False, include_input=False)]
+                body = _without(body, places)
+        return cls.model_validate(body)
+
+
+_MOST_ROUNDS = 8
+_NO_ITEM = frozenset({"model_type", "model_attributes_type", "dict_type"})
+
+
+def _without(body: Mapping[str, Any], places: list[tuple[tuple[int | str, ...], str]]) -> dict[str, Any]:
+    """A copy of a body without the values at these places of a validation's errors.
+
+    Of a list of objects, an item that is none goes; a list of anything else goes as a whole.
+    """
+    copies: dict[int, Any] = {}
+    dropped: list[tuple[Any, int]] = []
+
+    def copied(value: Any) -> Any:
+        return copies.setdefault(id(value), [*value] if isinstance(value, list) else {**value})
+
+    top: dict[str, Any] = copied(body)
+    copies[id(top)] = top
+    for loc, kind in places:
+        holder: Any = top
+        owner: tuple[Any, Any] = (top, loc[0])
+        for step in loc:
+            if not _holds(holder, step):
+                break
+            if isinstance(holder, dict) or kind in _NO_ITEM:
+                owner = (holder, step)
+            value = holder[step]
+            if isinstance(value, (list, dict)):
+                value = holder[step] = copied(value)
+                copies[id(value)] = value
+            holder = value
+        if isinstance(owner[0], list):
+            dropped.append(owner)
+        else:
+            owner[0].pop(owner[1], None)
+    for items, place in sorted(dropped, key=lambda one: -one[1]):
+        if place < len(items):
+            del items[place]
+    return top
+
+
+def _holds(holder: Any, step: int | str) -> bool:
+    return step in holder if isinstance(holder, dict) else isinstance(holder, list) and isinstance(step, int)
 
 
 class FunctionCall(WireModel):
@@ -104,6 +164,7 @@ class PromptTokensDetails(WireModel):
     text_tokens: int | None = None
     audio_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     image_tokens: int | None = None
     video_tokens: int | None = None
     citation_tokens: int | None = None
@@ -135,12 +196,18 @@ class Answer(WireModel):
 
     _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
     _request_id: str | None = PrivateAttr(default=None)
+    _headers: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _retry_count: int = PrivateAttr(default=0)
 
     @property
     def raw(self) -> dict[str, Any]:
         """The answer as a plain dict: as it came, or as a stream's chunks add up. Not a copy."""
         return self._raw
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers of the response; names are lower case. A proxy says there what a call cost, say."""
+        return self._headers
 
     @property
     def request_id(self) -> str | None:
@@ -204,7 +271,7 @@ class Embedding(WireModel):
     """One vector, of the input at `index`."""
 
     index: int | None = None
-    embedding: list[float]
+    embedding: list[float] = Field(default_factory=list)
 
 
 class EmbeddingUsage(WireModel):
@@ -273,7 +340,7 @@ class SearchResultList(Answer):
 class ModelInfo(WireModel):
     """One model of `/models`. The unit of `pricing` is unknown."""
 
-    id: str
+    id: str = ""
     name: str | None = None
     type: str | None = None
     status: str | int | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from geekai_core import AsyncClient, ChatCompletion, Client, Delta, Stream
+from geekai_core.memory import forget
 from geekai_testing.scripted import ScriptedServer
 
 KEY = "sk-test-5f2c9a71e0"
@@ -98,6 +99,7 @@ def collect(client: Any, body: Any = None, **fields: Any) -> tuple[list[Delta], 
 
 @pytest.fixture
 def server() -> Iterator[ScriptedServer]:
+    forget()  # of a server that once had the same port
     with ScriptedServer() as server:
         yield server
 

@@ -139,8 +139,8 @@ def test_vectors_without_an_index_keep_their_order(client, server):
     [
         (vectors((0, [1.0])), "2 inputs, but 1 vectors came back"),
         (vectors((1, [1.0]), (1, [1.0])), "two vectors have one index"),
-        (vectors((0, ["a"]), (1, [1.0])), r"data\.0\.embedding\.0 has an unknown shape"),
-        (json_reply({"data": [{"index": 0}]}), "embedding"),
+        (json_reply({"data": [{"index": 0}]}), "2 inputs, but 1"),
+        (vectors((0, ["a"]), (1, [None])), "the vector of input 0 is empty, or not a number"),
         (json_reply({}), "2 inputs, but 0"),
         (json_reply([]), "no JSON object"),
         (Reply(body=b"<h1>hi</h1>"), "'hi'"),
@@ -150,6 +150,13 @@ def test_vectors_that_cannot_be_right_are_refused(client, server, reply, words):
     server.play(reply)
     with pytest.raises(InvalidResponseError, match=words):
         client.embed(["一", "二"], model="e")
+
+
+def test_a_vector_that_is_none_costs_its_input_alone(client, server):
+    server.play(vectors((0, ["a"]), (1, [1.0])))
+    with pytest.raises(PartialBatchError, match="input 0 is empty, or not a number") as caught:
+        client.embed(["一", "二"], model="e")
+    assert caught.value.results[1].embedding == [1.0]
 
 
 def test_a_message_beside_data_is_no_error(client, server):

@@ -22,7 +22,8 @@ from geekai_core.citations import listing, metadata, sources
 from geekai_core.collecting import Collected, summary
 from geekai_core.endpoints import embed, is_done, rerank, web_search
 from geekai_core.errors import GeekAIError, RequestError
-from geekai_core.response.answers import Context, read_answer, read_chat, read_task
+from geekai_core.response.answers import Context, read_answer
+from geekai_core.response.chats import read_chat, read_task
 from geekai_core.response.error_bodies import status_error
 from geekai_core.response.rerank import mapped_back
 from geekai_core.response.stream_reader import StreamReader

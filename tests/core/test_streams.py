@@ -5,7 +5,14 @@ import json
 
 import pytest
 
-from geekai_core import Client, ConfigurationError, StreamInterruptedError
+from geekai_core import (
+    APIStatusError,
+    Client,
+    ConfigurationError,
+    InvalidResponseError,
+    ServerError,
+    StreamInterruptedError,
+)
 from geekai_core.response.answers import Context
 from geekai_core.response.stream_reader import StreamReader
 from geekai_testing.replies import Cut, Reply, chunk, completion, delta, dumps, json_reply, sse, tool_call
@@ -138,11 +145,53 @@ def test_half_a_pair_within_a_whole_answer_is_replaced(client, server):
     assert client.chat(**ASK).message.content == "a\ufffdb 😀 \\ud83d"
 
 
-@pytest.mark.parametrize("ending", ["both", "done only", "reason only"])
-def test_done_alone_or_a_finish_reason_alone_is_a_good_end(client, server, ending):
-    last = delta("好", finish_reason=None if ending == "done only" else "stop")
-    server.play(sse(last, done=ending != "reason only"))
+@pytest.mark.parametrize("done", [True, False])
+def test_a_finish_reason_is_a_good_end_with_or_without_done(client, server, done):
+    server.play(sse(delta("好", finish_reason="stop"), done=done))
     assert collect(client)[1].message.content == "好"
+
+
+def test_done_without_a_finish_reason_is_a_good_end_with_a_warning(client, server):
+    server.play(sse(delta("好")), sse(delta("好")))
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="without a finish reason"):
+            assert collect(client)[1].message.content == "好"
+
+
+def test_done_without_a_finish_reason_is_a_cut_where_the_model_is_known_to_send_one(client, server):
+    server.play(sse(delta("好", finish_reason="stop")), sse(delta("好")))
+    collect(client)
+    with pytest.raises(StreamInterruptedError, match="no finish reason") as caught:
+        collect(client)
+    assert caught.value.partial.message.content == "好"
+    server.play(sse(delta("好")))
+    with pytest.warns(UserWarning, match="without a finish reason"):
+        assert collect(client, **{**ASK, "model": "another"})[1].message.content == "好"
+
+
+def test_done_alone_is_an_error(client, server):
+    server.play(sse(delta(None)), sse())
+    for _ in range(2):
+        with pytest.raises(InvalidResponseError):
+            collect(client)
+
+
+@pytest.mark.parametrize("word", ["error", "network_error", "insufficient_system_resource", "ABORTED"])
+def test_an_answer_that_the_server_broke_off_is_an_error_with_what_had_arrived(client, server, word):
+    server.play(sse(delta("好"), delta(finish_reason=word)), json_reply(completion("好", finish_reason=word)))
+    for ask in (collect, lambda client: client.chat(**ASK)):
+        with pytest.raises(APIStatusError, match=word) as caught:
+            ask(client)
+        assert caught.value.partial.message.content == "好"
+    assert len(server.requests) == 2
+
+
+def test_a_choice_s_own_error_is_raised_in_the_server_s_words(client, server):
+    last = {"index": 0, "delta": {}, "finish_reason": "error", "error": {"message": "上游中断", "code": 502}}
+    server.play(sse(delta("好"), chunk([last])))
+    with pytest.raises(ServerError, match="上游中断") as caught:
+        collect(client)
+    assert caught.value.partial.message.content == "好"
 
 
 def test_a_finish_reason_is_a_good_end_even_when_the_connection_breaks(client, server):
@@ -159,7 +208,8 @@ def test_a_last_event_without_its_blank_line_counts(client, server):
     server.play(sse(f"data: {dumps(delta('好', finish_reason='stop'))}".encode(), done=False))
     assert collect(client)[1].message.content == "好"
     server.play(sse(delta("好"), b"data: [DONE]", done=False))
-    assert collect(client)[1].message.content == "好"
+    with pytest.warns(UserWarning, match="without a finish reason"):
+        assert collect(client, **{**ASK, "model": "another"})[1].message.content == "好"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from geekai_core.response.answers import Context, read_chat
+from geekai_core.response.answers import Context
 from geekai_core.response.arguments import InvalidArguments, read_arguments
+from geekai_core.response.chats import read_chat
 from geekai_core.response.stream_reader import StreamReader
 from geekai_core.wire import ChatCompletion
 from geekai_testing.replies import Json, completion, delta, dumps, tool_call

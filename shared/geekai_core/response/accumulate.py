@@ -6,44 +6,27 @@ A whole answer is one chunk whose choices hold `message` in place of `delta`, so
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from geekai_core.response.audio import AudioPieces
+from geekai_core.response.deltas import Delta
 from geekai_core.response.extras import Extras
 from geekai_core.response.json_text import JsonText
+from geekai_core.response.text_parts import TEXT_PARTS, THOUGHT_PARTS, thoughts
 from geekai_core.response.think import ThinkSplitter
 from geekai_core.response.tool_calls import ToolCallPiece, ToolCalls
+from geekai_core.response.usage import merge_usage, normal_usage
 
 SEARCH_KEYS = ("search_results", "search_result", "web_search", "results")
 """Under which names search results may come, at top level, in a message or in a delta (unknown: all are accepted)."""
 
 _FIRST_WINS = frozenset({"id", "object", "created", "model", "system_fingerprint"})
-_REASONING_KEYS = ("reasoning_content", "reasoning")
-
-
-class Delta:
-    """What one chunk adds to one choice. Fields that it does not add to are None.
-
-    `index`: the choice. `content`, `reasoning_content`, `refusal`: the next text. `tool_calls`: normalised pieces.
-    `audio`: the piece as it came. `logprobs`: of these tokens. `extra`: unknown fields of the delta. `raw`: the chunk.
-    """
-
-    content: str | None = None
-    reasoning_content: str | None = None
-    tool_calls: list[ToolCallPiece] | None = None
-    audio: dict[str, Any] | None = None
-    logprobs: dict[str, Any] | None = None
-    refusal: str | None = None
-    finish_reason: str | None = None
-    extra: dict[str, Any] | None = None
-
-    def __init__(self, index: int, raw: dict[str, Any]) -> None:
-        self.index = index
-        self.raw = raw
-
-    def __repr__(self) -> str:
-        return f"Delta({', '.join(f'{name}={value!r}' for name, value in vars(self).items() if name != 'raw')})"
+_NAMES = ("id", "model")
+_REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thinking_content")
+"""Of these, one delta's first counts; `reasoning_details` only where none of them is there."""
 
 
 class _Choice:
@@ -59,6 +42,7 @@ class _Choice:
         self.finish_reason: str | None = None
         self.role = "assistant"
         self.extra: dict[str, Any] = {}
+        self.in_pieces = False
         self.function_call: ToolCalls | None = None
         self.message_extra = Extras()
         think = ThinkSplitter() if split_think else None
@@ -91,17 +75,24 @@ class Accumulator:
 
     `split_think`: a leading `<think>…</think>` is reasoning. `json_text`: the text is JSON, so a code fence around it
     goes. `one_call`: calls behind the first, which were not allowed, go. `tool_names`: tools' own names, by those that
-    travelled.
+    travelled. `several`: more than one choice was asked for; else text and calls in two choices are one answer, and the
+    first choice has number 0. `error`: what a choice says of its own failure.
     """
 
-    __slots__ = ("_choices", "_json_text", "_one_call", "_settled", "_split_think", "_tool_names", "_top")
+    __slots__ = (
+        "_choices", "_json_text", "_numbers", "_one_call", "_settled", "_several", "_split_think", "_tool_names",
+        "_top", "error",
+    )  # fmt: skip
 
     def __init__(
         self, *, split_think: bool = False, json_text: bool = False, one_call: bool = False,
-        tool_names: Mapping[str, str] | None = None,
+        tool_names: Mapping[str, str] | None = None, several: bool = False,
     ) -> None:  # fmt: skip
         self._choices: dict[int, _Choice] = {}
+        self._numbers: dict[Any, int] = {}
+        self._several = several
         self._top: dict[str, Any] = {}
+        self.error: Any = None
         self._settled = {"choices"}
         self._split_think = split_think
         self._json_text = json_text
@@ -112,6 +103,19 @@ class Accumulator:
     def started(self) -> bool:
         """Whether any choice has begun."""
         return bool(self._choices)
+
+    @property
+    def finish_reason(self) -> str | None:
+        """The finish reason of the first choice that has one."""
+        return next((c.finish_reason for c in self._choices.values() if c.finish_reason), None)
+
+    @property
+    def told(self) -> bool:
+        """Whether anything at all was said: text, reasoning, a call, speech, a refusal."""
+        return any(
+            c.content or c.reasoning or c.calls or c.audio or c.refusal or c.function_call or c.message_extra
+            for c in self._choices.values()
+        )
 
     @property
     def finished(self) -> bool:
@@ -125,10 +129,12 @@ class Accumulator:
                 if key not in self._settled and value is not None:
                     self._top_field(key, value)
         deltas = []
-        for raw_choice in chunk.get("choices") or ():
-            delta = self._choice(raw_choice, chunk)
-            if delta is not None:
-                deltas.append(delta)
+        choices = chunk.get("choices")
+        for raw_choice in choices if isinstance(choices, list) else ():
+            if isinstance(raw_choice, Mapping):
+                delta = self._choice(raw_choice, chunk)
+                if delta is not None:
+                    deltas.append(delta)
         return deltas
 
     def finish(self, last: dict[str, Any] | None = None) -> list[Delta]:
@@ -149,6 +155,8 @@ class Accumulator:
     def wire(self) -> dict[str, Any]:
         """The whole answer as a dict in wire form. A new dict; its values are not copied."""
         top = dict(self._top)
+        if "usage" in top:
+            top["usage"] = normal_usage(top["usage"])
         if str(top.get("object", "")).endswith(".chunk"):
             top["object"] = str(top["object"]).removesuffix(".chunk")
         top["choices"] = [self._choices[index].wire(index) for index in sorted(self._choices)]
@@ -173,8 +181,14 @@ class Accumulator:
 
     def _top_field(self, key: str, value: Any) -> None:
         if key in _FIRST_WINS:
-            self._top[key] = value
-            self._settled.add(key)
+            if value or key not in _NAMES:
+                self._top[key] = value
+                self._settled.add(key)
+        elif key == "usage":
+            if isinstance(value, Mapping):
+                merge_usage(self._top.setdefault(key, {}), value)
+            else:
+                self._top["usage_raw"] = value
         elif key in SEARCH_KEYS:
             self._sources("search_results", value)
         elif key == "citations":
@@ -191,36 +205,76 @@ class Accumulator:
         elif value:
             self._top[key] = unique(value)
 
-    def _choice(self, raw: Any, chunk: dict[str, Any]) -> Delta | None:
-        index = raw.get("index") or 0
+    def _choice(self, raw: Mapping[str, Any], chunk: dict[str, Any]) -> Delta | None:
+        index, part, message = raw.get("index") or 0, raw.get("delta"), raw.get("message")
+        if isinstance(part, str) or isinstance(message, str):
+            raise TypeError(f"a choice holds {part or message!r:.60}")
+        part = part if isinstance(part, Mapping) else {}
+        if index.__class__ is not int or index not in self._choices or index in self._numbers:
+            index = self._number(index, part or message, raw.get("finish_reason"))
         choice = self._choices.get(index)
         if choice is None:
-            if not isinstance(index, int):
-                raise TypeError(f"a choice's index is {index!r}")
             choice = self._choices[index] = _Choice(self._split_think, self._json_text)
         delta = Delta(index, chunk)
-        part = raw.get("delta")
-        told = self._part(choice, delta, part) if part else False
-        if not part and (message := raw.get("message")):
-            told = self._part(choice, delta, message, whole=True)
+        told = False
+        if part:
+            choice.in_pieces = True
+            told = self._part(choice, delta, part)
+        if message and isinstance(message, Mapping):
+            told = self._message(choice, delta, message) or told
         for key, value in raw.items():
             if value is None or key in ("index", "delta", "message"):
                 continue
             if key == "finish_reason":
-                if value:
-                    if not isinstance(value, str):
-                        raise TypeError(f"a finish reason is {value!r}")
-                    choice.finish_reason = delta.finish_reason = value
-                    told = True
-                    if choice.calls:
-                        delta.tool_calls = choice.calls.finish(value, delta.tool_calls or ()) or None
+                told = self._finish_reason(choice, delta, value) or told
             elif key == "logprobs":
-                choice.logprobs = _joined_logprobs(choice.logprobs, value)
-                delta.logprobs = value
-                told = True
+                told = _add_logprobs(choice, delta, value) or told
+            elif key == "usage":
+                self._top_field(key, value)
+            elif key == "error":
+                self.error = value or self.error
             else:
                 choice.extra[key] = value
         return delta if told else None
+
+    def _number(self, given: Any, part: Any, finish_reason: Any) -> int:
+        """Under which number a choice is kept that comes under this one. The first is 0 where one was asked for."""
+        key = given if isinstance(given, (int, str)) else repr(given)
+        if key in self._numbers:
+            return self._numbers[key]
+        number = (
+            int(float(given))
+            if isinstance(given, int) or re.fullmatch("[0-9]{1,4}([.]0)?", str(given))
+            else len(self._choices)
+        )
+        if not self._several:
+            if not self._choices or _completes(self._choices.get(0), part):
+                number = 0
+            elif not _says(part) and not finish_reason:
+                return 0  # it begins with nothing, and may yet belong to the first
+        self._numbers[key] = number
+        return number
+
+    def _finish_reason(self, choice: _Choice, delta: Delta, value: Any) -> bool:
+        if not value or not isinstance(value, str):
+            return False
+        choice.finish_reason = delta.finish_reason = value
+        if choice.calls:
+            delta.tool_calls = self._shown(choice.calls.finish(value, delta.tool_calls or ())) or None
+        return True
+
+    def _message(self, choice: _Choice, delta: Delta, message: Mapping[str, Any]) -> bool:
+        """A whole message. Behind the pieces of a stream it adds only what they did not bring."""
+        if choice.in_pieces:
+            known = {
+                "content": choice.content, "tool_calls": choice.calls, "refusal": choice.refusal, "audio": choice.audio,
+                "function_call": choice.function_call, **dict.fromkeys(_REASONING_KEYS, choice.reasoning),
+                "reasoning_details": choice.reasoning,
+            }  # fmt: skip
+            message = {
+                key: value for key, value in message.items() if not known.get(key) and key not in choice.message_extra
+            }
+        return self._part(choice, delta, message, whole=True)
 
     def _part(self, choice: _Choice, delta: Delta, part: Mapping[str, Any], whole: bool = False) -> bool:
         """One delta, or one whole message. True if it told anything."""
@@ -235,13 +289,13 @@ class Accumulator:
                     told = True
                 else:
                     told = self._add_text(choice, delta, *choice.think.feed(value)) or told
-            elif key == "role":
-                choice.role = value
-            elif key in _REASONING_KEYS and isinstance(value, str):
-                if key == "reasoning_content" or not part.get("reasoning_content"):
+            elif key in _REASONING_KEYS and value.__class__ is str:
+                if key == "reasoning_content" or key == next(one for one in _REASONING_KEYS if part.get(one)):
                     told = self._add_text(choice, delta, value, "") or told
             else:
                 told = self._rare(choice, delta, key, value, whole) or told
+        if "reasoning_details" in part and not any(part.get(key) for key in _REASONING_KEYS):
+            told = self._add_text(choice, delta, thoughts(part["reasoning_details"]), "") or told
         return told
 
     @staticmethod
@@ -260,6 +314,25 @@ class Accumulator:
             choice.calls = ToolCalls() if choice.calls is None else choice.calls
             delta.tool_calls = self._shown(choice.calls.feed(value, whole=whole)) or None
             return delta.tool_calls is not None
+        if key == "role":
+            choice.role = value if isinstance(value, str) else choice.role
+            return False
+        if key in ("content", *_REASONING_KEYS):
+            return self._odd_text(choice, delta, key, value)
+        if key in ("audio", "function_call", "refusal") and self._known(choice, delta, key, value):
+            return True
+        if key in SEARCH_KEYS or key == "citations":
+            self._top_field(key, value)
+            return False
+        if key in _SHAPED and not isinstance(value, _SHAPED[key]):
+            return False
+        choice.message_extra.add(key, value)
+        delta.extra = {**(delta.extra or {}), key: value}
+        return True
+
+    @staticmethod
+    def _known(choice: _Choice, delta: Delta, key: str, value: Any) -> bool:
+        """Audio, a refusal and OpenAI's old form of one call, if they have their promised shape."""
         if key == "audio" and isinstance(value, Mapping):
             choice.audio = choice.audio or AudioPieces()
             choice.audio.feed(value)
@@ -269,28 +342,59 @@ class Accumulator:
             choice.refusal.append(value)
             delta.refusal = value
             return True
-        if key == "content" and isinstance(value, list):
-            return self._content_parts(choice, delta, value)
-        if key in SEARCH_KEYS or key == "citations":
-            self._top_field(key, value)
-            return False
-        if key == "function_call" and isinstance(value, Mapping):  # OpenAI's old form of one call
+        if key == "function_call" and isinstance(value, Mapping):
             choice.function_call = ToolCalls() if choice.function_call is None else choice.function_call
             choice.function_call.feed({"function": value})
-        else:
-            choice.message_extra.add(key, value)
-        delta.extra = {**(delta.extra or {}), key: value}
-        return True
+            delta.extra = {**(delta.extra or {}), key: value}
+            return True
+        return False
 
-    def _content_parts(self, choice: _Choice, delta: Delta, parts: list[Any]) -> bool:
-        """Content as a list of parts: its text is the text; the parts that are no text are kept."""
-        text = "".join(p.get("text") or "" for p in parts if isinstance(p, Mapping) and p.get("type") == "text")
-        others = [p for p in parts if not (isinstance(p, Mapping) and p.get("type") == "text")]
-        told = self._add_text(choice, delta, "", text)
+    def _odd_text(self, choice: _Choice, delta: Delta, key: str, value: Any) -> bool:
+        """Content or reasoning that is no text: a list of parts, or, of content, any other value."""
+        if isinstance(value, list):
+            return self._content_parts(choice, delta, value, reasoning=key != "content")
+        if key != "content":
+            return self._add_text(choice, delta, thoughts([value]), "")
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return self._add_text(choice, delta, *(choice.think.feed(text) if choice.think else ("", text)))
+
+    def _content_parts(self, choice: _Choice, delta: Delta, parts: list[Any], *, reasoning: bool) -> bool:
+        """Content as a list of parts: its texts are the text, its thoughts reasoning; the others are kept."""
+        told = False
+        others = []
+        for part in parts:
+            kind = part.get("type") if isinstance(part, Mapping) else None
+            if reasoning or kind in THOUGHT_PARTS:
+                told = self._add_text(choice, delta, thoughts([part]), "") or told
+            elif isinstance(part, str) or kind in TEXT_PARTS:
+                text = part if isinstance(part, str) else part.get("text")
+                if isinstance(text, str):
+                    told = (
+                        self._add_text(choice, delta, *(choice.think.feed(text) if choice.think else ("", text)))
+                        or told
+                    )
+            else:
+                others.append(part)
         if others:
             choice.message_extra.add("content_parts", others)
             delta.extra = {**(delta.extra or {}), "content_parts": others}
         return told or bool(others)
+
+
+_SHAPED = {"audio": Mapping, "refusal": str, "function_call": Mapping, "name": str}
+"""Fields of a message that are nothing in another shape; `raw` has them."""
+
+
+def _says(part: Any) -> bool:
+    return isinstance(part, Mapping) and bool(part.get("content") or part.get("tool_calls"))
+
+
+def _completes(first: _Choice | None, part: Any) -> bool:
+    """Whether a further choice holds the calls to the first one's text, or its text to the first one's calls."""
+    if first is None or not isinstance(part, Mapping):
+        return False
+    text, calls = bool(part.get("content")), bool(part.get("tool_calls"))
+    return (calls and not text and not first.calls) or (text and not calls and bool(first.calls) and not first.content)
 
 
 def unique(items: Iterable[Any]) -> list[Any]:
@@ -309,41 +413,17 @@ def unique(items: Iterable[Any]) -> list[Any]:
     return kept
 
 
-def _joined_logprobs(known: dict[str, Any] | None, given: dict[str, Any]) -> dict[str, Any]:
-    if known is None:
-        return {key: list(value) if isinstance(value, list) else value for key, value in given.items()}
+def _add_logprobs(choice: _Choice, delta: Delta, given: Any) -> bool:
+    if not isinstance(given, Mapping):
+        return False
+    delta.logprobs = dict(given)
+    if choice.logprobs is None:
+        choice.logprobs = {key: [*value] if isinstance(value, list) else value for key, value in given.items()}
+        return True
     for key, value in given.items():
-        if isinstance(value, list) and isinstance(known.get(key), list):
-            known[key].extend(value)
+        known = choice.logprobs.get(key)
+        if isinstance(value, list) and isinstance(known, list):
+            known.extend(value)
         elif value is not None:
-            known[key] = value
-    return known
-
-
-def join(deltas: list[Delta]) -> list[Delta]:
-    """Neighbouring deltas of one choice that hold nothing but text of one kind, joined into one."""
-    joined: list[Delta] = []
-    for delta in deltas:
-        last = joined[-1] if joined else None
-        if last is not None and _joinable(last) and _joinable(delta) and last.index == delta.index:
-            if delta.content is not None and last.reasoning_content is None:
-                last.content = (last.content or "") + delta.content
-                continue
-            if delta.reasoning_content is not None and last.content is None:
-                last.reasoning_content = (last.reasoning_content or "") + delta.reasoning_content
-                continue
-        joined.append(delta)
-    return joined
-
-
-def _joinable(delta: Delta) -> bool:
-    """Only text, and of one kind."""
-    return (
-        (delta.content is None) != (delta.reasoning_content is None)
-        and delta.tool_calls is None
-        and delta.finish_reason is None
-        and delta.logprobs is None
-        and delta.audio is None
-        and delta.refusal is None
-        and delta.extra is None
-    )
+            choice.logprobs[key] = value
+    return True

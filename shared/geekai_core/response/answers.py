@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from geekai_core.errors import EXCERPT, APIStatusError, InvalidResponseError
-from geekai_core.response.accumulate import Accumulator
 from geekai_core.response.error_bodies import (
     WEB_PAGE,
     error_from_body,
@@ -20,7 +19,7 @@ from geekai_core.response.error_bodies import (
     request_id,
 )
 from geekai_core.response.json_text import Surrogates
-from geekai_core.wire import Answer, ChatCompletion
+from geekai_core.wire import Answer
 
 A = TypeVar("A", bound=Answer)
 
@@ -32,9 +31,23 @@ SERVER_LIMIT = 300.0
 class Context:
     """What the reading of one response needs to know of it."""
 
-    __slots__ = ("headers", "max_bytes", "secret", "status")
+    __slots__ = ("headers", "max_bytes", "model", "secret", "several", "status", "url")
 
-    def __init__(self, status: int, headers: Mapping[str, str], secret: str | None, max_bytes: int) -> None:
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        secret: str | None,
+        max_bytes: int,
+        *,
+        url: str = "",
+        model: str | None = None,
+        several: bool = False,
+    ) -> None:
+        """`url` and `model`: who was asked. `several`: whether more than one choice was asked for."""
+        self.url = url
+        self.model = model
+        self.several = several
         self.status = status
         self.headers = headers
         self.secret = secret
@@ -42,7 +55,8 @@ class Context:
 
     def unreadable(self, why: str, content: bytes) -> InvalidResponseError:
         """The error for an answer that cannot be read, with its beginning; of a page, its words."""
-        excerpt = plain_text(redact(content[: 4 * EXCERPT].decode("utf-8", errors="replace"), self.secret))
+        text = content[: 4 * EXCERPT + len(self.secret or "")].decode("utf-8", errors="replace")
+        excerpt = plain_text(redact(text, self.secret)[: 4 * EXCERPT])  # no cut may leave half a key
         return InvalidResponseError(
             redact(f"{why}: {excerpt!r}" if excerpt else why, self.secret),
             excerpt=excerpt,
@@ -57,7 +71,11 @@ class Context:
 
     def error(self, content: bytes) -> APIStatusError:
         """The error that stands in a good answer's place."""
-        return error_from_body(self.status, self.headers, load_json(content, self), secret=self.secret)
+        return self.error_of(load_json(content, self))
+
+    def error_of(self, body: Any) -> APIStatusError:
+        """The error that a parsed body stands for."""
+        return error_from_body(self.status, self.headers, body, secret=self.secret)
 
     def too_large(self) -> InvalidResponseError:
         """The error for an answer over `max_response_bytes`."""
@@ -79,11 +97,20 @@ def load_json(content: bytes, context: Context, pairs: Surrogates | None = None)
         raise context.unreadable(reason, content) from None
 
 
+_WELL = frozenset({"0", "200", "success", "ok", "none", ""})
+
+
 def is_error(body: Mapping[str, Any]) -> bool:
     """Whether a body or an event says that something went wrong, in any of the shapes seen or imagined."""
+    status = body.get("base_resp")
+    if isinstance(status, Mapping) and str(status.get("status_code") or 0) != "0":
+        return True
     if body.get("choices") or body.get("data") or body.get("results"):
         return bool(body.get("error")) and error_words({"error": body["error"]})[0] is not None
-    return bool(body.get("error")) or isinstance(body.get("message") or body.get("msg"), str)
+    if body.get("error"):
+        return error_words(body)[0] is not None or not isinstance(body["error"], Mapping)
+    said_well = "code" in body and str(body["code"]).lower() in _WELL
+    return not said_well and isinstance(body.get("message") or body.get("msg") or body.get("detail"), (str, Mapping))
 
 
 def read_object(content: bytes, context: Context) -> dict[str, Any]:
@@ -106,48 +133,15 @@ def read_answer(cls: type[A], content: bytes, context: Context) -> A:
     return answer
 
 
-def read_chat(content: bytes, context: Context, reading: Mapping[str, Any] | None = None) -> ChatCompletion:
-    """A whole chat answer. `reading`: keywords of `Accumulator`. Raises `InvalidResponseError` without choices."""
-    body = read_object(content, context)
-    if is_error(body):
-        raise context.error(content)
-    if not body.get("choices"):
-        raise context.unreadable("the answer has no choices", content)
-    return _chat_from(body, context, content, reading)
-
-
-def read_task(content: bytes, context: Context, reading: Mapping[str, Any] | None = None) -> ChatCompletion:
-    """The object of a background task, which has no choices until it is done and an `error` when it failed."""
-    body = read_object(content, context)
-    if is_error(body) and not (body.get("status") and body.get("id")):
-        raise context.error(content)
-    if body.get("error"):  # its words will be an error's
-        body = {name: redact(value, context.secret) for name, value in body.items()}
-    return _chat_from(body, context, content, reading)
-
-
-def _chat_from(
-    body: dict[str, Any], context: Context, content: bytes, reading: Mapping[str, Any] | None
-) -> ChatCompletion:
-    state = Accumulator(**(reading or {}))
-    try:
-        state.feed(body)
-    except (TypeError, AttributeError, ValueError) as exc:  # untrusted JSON: an unreadable answer, not a crash
-        raise context.unknown_shape(exc, content) from None
-    state.finish()
-    answer = validated(ChatCompletion, state.wire(), context, content)
-    answer._raw = body
-    return answer
-
-
 def validated(cls: type[A], body: dict[str, Any], context: Context, content: bytes) -> A:
     """`body` as an answer object, validated once."""
     try:
-        answer = cls.model_validate(body)
+        answer = cls.read(body)
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise context.unreadable(f"the answer's {where} has an unknown shape ({first['msg']})", content) from None
     answer._raw = body
     answer._request_id = request_id(context.headers)
+    answer._headers = context.headers
     return answer

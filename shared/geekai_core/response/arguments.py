@@ -192,7 +192,7 @@ class GrowingArguments:
 
         `mixed`: they are perhaps another call's. Then they are none.
         """
-        text = self.text + MIXED if mixed else self._settled("".join(self._parts), finish_reason)
+        text = self.text.removesuffix(MIXED) + MIXED if mixed else self._settled("".join(self._parts), finish_reason)
         if not self._telling and text and text.lstrip()[:1] != "{":
             value = read_arguments(text, finish_reason)
             text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -111,15 +112,48 @@ def error_words(body: Any) -> tuple[str | None, str | int | None]:
         return plain_text(body) or None, None
     if not isinstance(body, Mapping):
         return None, None
-    inner = body.get("error")
-    source = inner if isinstance(inner, Mapping) else body
-    message = next((source[k] for k in ("message", "msg", "detail", "details") if source.get(k)), None)
-    if message is None and inner and not isinstance(inner, Mapping):
-        message = inner
-    code = next((c for c in (source.get("code"), body.get("code"), source.get("type")) if c not in (None, "")), None)
-    if message is not None and not isinstance(message, str):
-        message = str(message)
+    source = _source(body)
+    message = next((words for key in _WORD_KEYS if (words := _words(source.get(key)))), None)
+    if message is None:
+        message = next((words for key in ("error", *_WORD_KEYS) if (words := _words(body.get(key)))), None)
+    codes = (source.get("code"), source.get("status_code"), body.get("code"), source.get("type"))
+    code = next((code for code in codes if code not in (None, "")), None)
     return message, code if isinstance(code, (str, int)) else None
+
+
+_WORD_KEYS = ("message", "msg", "detail", "details", "status_msg", "error_msg", "reason")
+
+
+def _source(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The object within an error body that tells of the error: itself, or what it holds under a name."""
+    for name in ("error", "detail", "base_resp"):
+        inner = body.get(name)
+        if isinstance(inner, Mapping):
+            deeper = inner.get("error")
+            return deeper if isinstance(deeper, Mapping) else inner
+    return body
+
+
+def _words(value: Any) -> str | None:
+    """What a server says at some place of an error: a text, or FastAPI's list of what is wrong where."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_words, value))) or None
+    if not isinstance(value, Mapping):
+        return None if value in (None, False) else str(value)
+    for key in (*_WORD_KEYS, "text", "error"):
+        if words := _words(value.get(key)):
+            place = value.get("loc")
+            where = ".".join(map(str, place)) if isinstance(place, (list, tuple)) else place
+            return f"{where}: {words}" if where else words
+    return json.dumps(value, ensure_ascii=False, default=str) if any(value.values()) else None
+
+
+def _named(body: Any, name: str) -> str | None:
+    """The server's own `type` or `param` of an error."""
+    value = _source(body).get(name) if isinstance(body, Mapping) else None
+    return value if isinstance(value, str) and value else None
 
 
 def is_page(body: Any) -> bool:
@@ -172,7 +206,8 @@ def error_from_body(
     ):
         cls = ContextOverflowError
     code = redact(code, secret)
-    text = f"HTTP {status}{f' ({code})' if code not in (None, status) else ''}: {redact(words, secret)}"
+    shown = "" if code is None or str(code) == str(status) else f" ({code})"
+    text = f"HTTP {status}{shown}: {redact(words, secret)}"
     if cls is ContextOverflowError:
         hint = hint or _OVERFLOW_HINT
     elif effective < 500 and effective != 407 and is_page(body):
@@ -183,6 +218,8 @@ def error_from_body(
         text,
         status_code=status,
         code=code,
+        type=redact(_named(body, "type"), secret),
+        param=redact(_named(body, "param"), secret),
         body=redact(body, secret),
         headers=headers,
         request_id=redact(request_id(headers, body), secret),

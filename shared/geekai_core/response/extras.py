@@ -15,6 +15,9 @@ class Extras:
     def __init__(self) -> None:
         self._pieces: dict[str, list[Any]] = {}
 
+    def __bool__(self) -> bool:
+        return bool(self._pieces)
+
     def __contains__(self, key: str) -> bool:
         return key in self._pieces
 

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic_core import from_json
 
-from geekai_core.errors import InvalidResponseError, RequestError, StreamInterruptedError
-from geekai_core.response.accumulate import Accumulator, Delta, join
+from geekai_core.errors import APIStatusError, InvalidResponseError, RequestError, StreamInterruptedError
+from geekai_core.memory import remember, remembered
+from geekai_core.response.accumulate import Accumulator
 from geekai_core.response.answers import BOM, SERVER_LIMIT, Context, is_error, load_json, read_object, validated
-from geekai_core.response.error_bodies import request_id
+from geekai_core.response.deltas import Delta, join
+from geekai_core.response.error_bodies import error_words, request_id
+from geekai_core.response.finish import normal_finish_reason
 from geekai_core.response.json_text import Surrogates
 from geekai_core.response.sse import SSEDecoder
 from geekai_core.wire import ChatCompletion
+
+_ENDS = "ends with a finish reason"
+
+
+def broken_off(state: Accumulator, context: Context, partial: ChatCompletion) -> APIStatusError:
+    """The error for an answer that the server says it broke off, with what had come in `.partial`."""
+    words = error_words({"error": state.error})[0] if state.error else None
+    reason = state.finish_reason or "error"
+    told = state.error if words else {"message": f"the server broke off its answer ({reason})", "code": reason}
+    error = context.error_of({"error": told})
+    error.partial = partial
+    return error
 
 
 class StreamReader:
@@ -28,7 +44,7 @@ class StreamReader:
     def __init__(self, context: Context, *, join_deltas: bool = False, **reading: Any) -> None:
         self._context = context
         self._decoder = SSEDecoder()
-        self._state = Accumulator(**reading)
+        self._state = Accumulator(several=context.several, **reading)
         self._pairs = Surrogates()
         self._join = join_deltas
         self._events: bool | None = None
@@ -94,6 +110,23 @@ class StreamReader:
         if not self._state.started:
             raise self._context.unreadable("the stream held no answer", b"")
         yield from self._state.finish(self._last)
+        self._judge_end()
+
+    def _judge_end(self) -> None:
+        """Raise where the end that came is no good one."""
+        state, context = self._state, self._context
+        if state.error or normal_finish_reason(state.finish_reason) == "error":
+            raise broken_off(state, context, self.answer())
+        if self._events is False:
+            return
+        if state.finished:
+            remember(context.url, context.model or "", _ENDS)
+        elif not state.told:
+            raise context.unreadable("the stream said nothing", b"")
+        elif _ENDS in remembered(context.url, context.model or ""):
+            raise self.interrupted("no finish reason came, which this model is known to send")
+        else:
+            warnings.warn("the stream ended without a finish reason: the answer is perhaps cut", stacklevel=2)
 
     @property
     def has_event(self) -> bool:
@@ -107,7 +140,10 @@ class StreamReader:
 
     def answer(self) -> ChatCompletion:
         """The whole answer, or what has arrived of it, validated."""
-        return validated(ChatCompletion, self._state.wire(), self._context, b"")
+        wire = self._state.wire()
+        if not wire.get("model") and self._context.model:
+            wire["model"] = self._context.model
+        return validated(ChatCompletion, wire, self._context, b"")
 
     def attach_partial(self, error: RequestError, retry_count: int) -> None:
         """Tell an error of this stream what had arrived, if that can be read, and how often it was sent again."""
@@ -129,9 +165,11 @@ class StreamReader:
 
     def _whole(self, content: bytes) -> list[Delta]:
         """An answer that is no stream, to a stream request: an error, or a whole answer given at once."""
-        read_object(content, self._context)
+        body = read_object(content, self._context)
         deltas = self._payload(content)
         if not self._state.started:
+            if body.get("choices"):
+                raise self._context.unknown_shape(TypeError("no choice can be read"), content)
             raise self._context.unreadable("the answer has no choices", content)
         self.done = True
         return deltas
@@ -146,10 +184,17 @@ class StreamReader:
             if self.done or not told:
                 return []
             chunk = load_json(payload, self._context, self._pairs)
+        if chunk.__class__ is list or chunk is None:
+            return [delta for one in chunk or () if isinstance(one, dict) for delta in self._chunk(one, payload)]
         if chunk.__class__ is not dict:
             raise self._context.unreadable("an event of the stream is no JSON object", payload)
-        if ("error" in chunk or not chunk.get("choices")) and is_error(chunk):
-            raise self._context.error(payload)
+        return self._chunk(chunk, payload)
+
+    def _chunk(self, chunk: dict[str, Any], payload: bytes) -> list[Delta]:
+        if ("error" in chunk or "base_resp" in chunk or not chunk.get("choices")) and is_error(chunk):
+            raise self._context.error_of(chunk)
+        if not chunk.get("choices") and chunk.get("type") == "ping":
+            return []
         self._last = chunk
         try:
             return self._state.feed(chunk)

@@ -17,7 +17,7 @@ T = TypeVar("T")
 class Call:
     """One call, ready to be sent. `body` is JSON bytes. `secret` is the key, for blotting out, never shown.
 
-    `model`: whom it asks; `known_models`: whom `/models` lists, if it was asked.
+    `model`: whom it asks; `several`: for more than one choice; `known_models`: whom `/models` lists, if it was asked.
     """
 
     method: str
@@ -34,6 +34,7 @@ class Call:
     model: str | None = None
     known_models: Collection[str] = ()
     of_account: bool = False
+    several: bool = False
 
     def __repr__(self) -> str:
         return f"Call({self.method} {self.url})"

@@ -85,7 +85,15 @@ def _attempt(
     except Exception as exc:
         raise _fault(exc, call, send, deadline, begun=watch.begun if watch.seen else None) from exc
     headers = {name: redact(value, call.secret) for name, value in answered.headers.items()}
-    context = Context(answered.status, headers, call.secret, call.max_response_bytes)
+    context = Context(
+        answered.status,
+        headers,
+        call.secret,
+        call.max_response_bytes,
+        url=call.url,
+        model=call.model,
+        several=call.several,
+    )
     if not 200 <= answered.status < 300:
         with contextlib.suppress(RequestError):  # the status says enough
             content = b""

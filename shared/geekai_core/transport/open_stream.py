@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
 from geekai_core.errors import RequestError
-from geekai_core.response.accumulate import Delta
+from geekai_core.response.deltas import Delta
 from geekai_core.response.stream_reader import StreamReader
 from geekai_core.transport.calls import Call
 from geekai_core.transport.driver import AsyncChannel, Channel, drive, drive_async

@@ -1,0 +1,24 @@
+"""Text and thoughts where they come as parts and not as text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+TEXT_PARTS = ("text", "output_text")
+"""The types of parts of content that are text."""
+THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text", "reasoning.text", "reasoning.summary")
+"""The types of parts of content that are reasoning."""
+
+
+def thoughts(parts: Any) -> str:
+    """The readable text of reasoning in parts, at any depth.
+
+    >>> thoughts([{"thinking": [{"type": "text", "text": "so "}]}, {"type": "reasoning.text", "text": "be it"}])
+    'so be it'
+    """
+    if isinstance(parts, str):
+        return parts
+    if isinstance(parts, Mapping):
+        return next((thoughts(parts[key]) for key in ("thinking", "text", "summary", "content") if parts.get(key)), "")
+    return "".join(map(thoughts, parts)) if isinstance(parts, list) else ""
