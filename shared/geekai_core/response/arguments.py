@@ -71,7 +71,7 @@ def _decoded(text: str) -> Any:
 
 
 def _one_of(values: list[Any]) -> Any:
-    """The one value among repetitions of it and empty ones, perhaps with closing brackets too many behind it."""
+    """The one value among repetitions of it and empty ones."""
     found: Any = None
     for value in values:
         if value is NO_JSON:
