@@ -120,7 +120,7 @@ def test_arguments_that_are_one_object_are_valid(wrap: Any, arguments: Json) -> 
     assert read_arguments(wrap(dumps(arguments))) == arguments
     assert read_arguments(arguments) == arguments
     assert read_arguments(dumps(arguments) * 3 + "\n") == arguments
-    assert read_arguments("{}" + dumps(arguments)) == arguments
+    assert read_arguments("{}" + dumps(arguments) + "}") == arguments
 
 
 @pytest.mark.parametrize("nothing", [None, "", "  \n", "null", '"null"', "[]", '"[]"', '""', [], {}, '"{}"', " {} "])
@@ -131,7 +131,7 @@ def test_no_arguments_in_any_spelling_are_an_empty_object(nothing: Any) -> None:
 @pytest.mark.parametrize(
     "broken",
     [
-        '{"path": "plan', "{'a': 1}", '{"a": 1}{"b": 2}', '{"a": 1}}', '{"a": 1} and so on', "[1]", "1", '"text"', '{"a": NaN}', "{",
+        '{"path": "plan', "{'a': 1}", '{"a": 1}{"b": 2}', '{"a": 1} and so on', "[1]", "1", '"text"', '{"a": NaN}', "{",
         '{"a": {"a": 1}', [1], 7, True, '{"a": 1,}', "[" * 5000, '{"a": ' + "9" * 5000 + "}",
     ],
 )  # fmt: skip

@@ -180,10 +180,8 @@ DETAILS = [
 
 WISHES = [*SPEECHES, *FIELDS, *DETAILS]
 
-NOT_YET = {
+NOT_YET: dict[str, str] = {
     "earlier speech that the server still has": "alike",
     "earlier speech that never ends": "alike",
     "a field within a call's function": "lc li",
-    "reasoning details are shown as reasoning": "lc li",
-    "a summary among reasoning details is shown": "lc li",
 }

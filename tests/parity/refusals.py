@@ -221,26 +221,11 @@ ENDS = [
 
 WISHES = [*FORCING, *STREAMING, *STRICT, *ENDS]
 
-NOT_YET = {
-    "a forced tool: Thinking mode does not support this tool_choice": "lc li",
-    "a forced tool: The tool_choice parameter does not support being set to required or object in thinking mode": "lc li",
-    "a forced tool: Thinking may not be enabled when tool_choice forces tool use.": "lc li",
-    "a forced tool: tool_choice 'specified' is incompatible with thinking enabled": "lc li",
-    "a forced tool: deepseek-reasoner does not support this tool_choice": "lc li",
-    "a forced tool: tool_choice 参数非法。请检查文档。": "lc li",
-    "a forced tool: 思考模式不支持 tool_choice": "lc li",
-    "a required tool": "lc li",
-    "a forced tool of an enum: 422": "lc li",
-    "a forced tool by a server in Go": "lc li",
+NOT_YET: dict[str, str] = {
     "a forced tool by a server that answers 500": "lc li",
-    "a forced tool while thinking is offered at once": "lc li",
-    "a required tool with an effort is offered at once": "lc li",
     "a model that only streams: This model only support stream mode, please enable the stream parameter to access the model.": "lc li",
     "a model that only streams: parameter.enable_thinking must be set to false for non-streaming calls: must set stream to true": "lc li",
     "a model that only streams: Stream must be set to true": "lc li",
     "a model that only streams: 该模型仅支持流式输出": "lc li",
     "a model that only streams, with a tool": "lc li",
-    "a strict tool with nested objects": "li",
-    "a strict tool with an optional field": "li",
-    "a refusal within a stream's first event": "li",
 }

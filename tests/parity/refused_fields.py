@@ -131,22 +131,10 @@ JSON_MODE = [
 
 WISHES = [*PARALLEL, *LIMITS, *JSON_MODE]
 
-NOT_YET = {
-    "parallel calls: Unsupported parameter: 'parallel_tool_calls' is not supported with this model.": "lc li",
-    "parallel calls: Unknown parameter: 'parallel_tool_calls'.": "lc li",
+NOT_YET: dict[str, str] = {
     "parallel calls: parallel_tool_calls: Extra inputs are not permitted": "lc li",
     "parallel calls: 参数 parallel_tool_calls 不支持": "lc li",
-    "parallel calls: 422": "lc li",
-    "the model's parallel_tool_calls": "lc li",
+    "the model's parallel_tool_calls": "li",
     "the model's parallel_tool_calls wins over an agent's default": "li",
-    "a token limit at a host that is not GeekAI's": "lc li",
-    "a token limit of the call": "lc li",
     "max_tokens refused": "lc li",
-    "max_completion_tokens refused": "lc li",
-    "max_completion_tokens refused: 422": "lc li",
-    "both names refused together": "lc li",
-    "a token limit that is too high is no refusal": "lc li",
-    "json_mode as an extra field": "lc li",
-    "json_mode as an unknown argument": "lc li",
-    "json_mode as an unexpected field: 422": "lc li",
 }

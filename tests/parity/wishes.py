@@ -230,6 +230,4 @@ ERRORS = [
 ]
 
 WISHES = [*OPTIONS, *SWITCHES, *ANSWERS, *ERRORS]
-NOT_YET = {
-    "an error says its code, type and parameter": "lc li",
-}
+NOT_YET: dict[str, str] = {}

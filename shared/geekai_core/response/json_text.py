@@ -142,14 +142,16 @@ def parsed_json(text: str) -> Any:
 def json_values(text: str) -> list[Any]:
     """The JSON values that a text is, one behind the other; `NO_JSON` is the last where something else follows.
 
-    >>> json_values('{"a": 1}{"a": 1}'), json_values("[1] 2 x")[:2]
+    Closing brackets too many are nothing: some servers close an object once too often.
+
+    >>> json_values('{"a": 1}{"a": 1}}'), json_values("[1] 2 x")[:2]
     ([{'a': 1}, {'a': 1}], [[1], 2])
     """
     text = whole_characters(text)
     values: list[Any] = []
     position = 0
     while position < len(text):
-        if text[position] in " \t\r\n":
+        if text[position] in " \t\r\n" or (values and text[position] in "}]"):
             position += 1
             continue
         try:
