@@ -26,7 +26,7 @@ from geekai_core.request.body import call_fields, chat_body, wants_json
 from geekai_core.request.hints import unknown_field
 from geekai_core.response.answers import Context, read_answer
 from geekai_core.response.chats import read_chat, read_task
-from geekai_core.response.rerank import mapped_back, score
+from geekai_core.response.rerank import mapped_back, read_rows, score
 from geekai_core.transport.calls import Call, Operation, Sleep
 from geekai_core.transport.exchange import Reply
 from geekai_core.transport.timeouts import least
@@ -320,7 +320,9 @@ def rerank(query: str, documents: list[str], model: str, options: RerankOptions)
     def part(documents: list[str]) -> Operation[RerankList]:
         def read(content: bytes, context: Context) -> RerankList:
             answer = read_answer(RerankList, content, context)
-            answer.results = best(mapped_back(answer.results, documents))
+            answer.results = best(mapped_back(read_rows(answer.raw), documents))
+            if documents and not answer.results and known.get("top_n") != 0:
+                raise context.unreadable("the answer has no score of any document", content)
             return answer
 
         body = {"model": model, "query": query, "documents": documents, **known}

@@ -196,7 +196,7 @@ def read_whole(data: bytes, split_think: bool) -> None:
     context = Context(200, {}, SECRET, 100_000)
     for read in (read_chat, read_task):
         try:
-            answer = read(data, context, split_think=split_think)
+            answer = read(data, context, {"split_think": split_think})
             assert isinstance(answer.message.content, (str, type(None)))
             answer.model_dump_json()
             is_done(answer)

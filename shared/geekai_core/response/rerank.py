@@ -4,10 +4,29 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from geekai_core.wire import RerankResult
+
+_SCORES = ("relevance_score", "score", "similarity")
+
+
+def read_rows(body: Mapping[str, Any]) -> list[RerankResult]:
+    """The scored rows of an answer of `/rerank`, under any of the names that servers have for them; [] where none is.
+
+    >>> [row.relevance_score for row in read_rows({"output": {"results": [{"index": 0, "score": 0.5}]}})]
+    [0.5]
+    """
+    output = body.get("output")
+    places = (body.get("results"), body.get("data"), output.get("results") if isinstance(output, Mapping) else output)
+    rows = next((rows for rows in places if isinstance(rows, list) and rows), [])
+    found = []
+    for row in rows:
+        if isinstance(row, Mapping):
+            score = next((row[name] for name in _SCORES if row.get(name) is not None), None)
+            found.append(RerankResult.read({**row, "relevance_score": score}))
+    return found if any(row.relevance_score is not None for row in found) else []
 
 
 def mapped_back(results: Sequence[RerankResult], documents: Sequence[Any]) -> list[RerankResult]:
