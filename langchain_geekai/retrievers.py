@@ -37,9 +37,9 @@ class Searching(GeekAIConnection, SearchOptions):
 
 
 def _found(answer: SearchResultList, fields: dict[str, Any]) -> list[Source]:
-    told = summary(answer, fields["model"])
-    gather(told)
-    return sources([], told["search_results"])
+    summed = summary(answer, fields["model"])
+    gather(summed)
+    return sources([], summed["search_results"])
 
 
 class GeekAISearchRetriever(Searching, BaseRetriever):

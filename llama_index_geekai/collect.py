@@ -59,26 +59,26 @@ def nodes(found: list[Source], *, numbered: bool = False) -> list[NodeWithScore]
     made = []
     for source in found:
         text = source.content or source.title or source.url or ""
-        told = {key: value for key, value in metadata(source).items() if isinstance(value, (str, int, float))}
+        kept = {key: value for key, value in metadata(source).items() if isinstance(value, (str, int, float))}
         if not numbered:
-            del told["number"]
+            del kept["number"]
         node = TextNode(
             id_=str(uuid5(NAMESPACE_URL, f"{source.url}\n{text}")),
             text=text,
-            metadata=told,
-            excluded_llm_metadata_keys=[key for key in told if key not in ("title", "url")],
-            excluded_embed_metadata_keys=[key for key in told if key != "title"],
+            metadata=kept,
+            excluded_llm_metadata_keys=[key for key in kept if key not in ("title", "url")],
+            excluded_embed_metadata_keys=[key for key in kept if key != "title"],
         )
         made.append(NodeWithScore(node=node, score=1 / source.number))
     return made
 
 
 def counted(answer: Answer, model: str) -> dict[str, Any]:
-    """The summary of an answer of any endpoint but chat, of which `collect()` was told if anything was sent for it."""
-    told = summary(answer, model)
+    """The summary of an answer of any endpoint but chat, which `collect()` gathers if anything was sent for it."""
+    summed = summary(answer, model)
     for collected in collecting.get() if answer.raw else ():
-        collected.add(told)
-    return told
+        collected.add(summed)
+    return summed
 
 
 def _listed(response: Any, name: str) -> list[Any]:

@@ -78,7 +78,7 @@ class GeekAIEmbedding(Batched, MultiModalEmbedding):
         """The name under which LlamaIndex serializes this class."""
         return "geekai_embedding"
 
-    def _asked(self, inputs: list[Any], intent: str | None, on_error: str) -> dict[str, Any]:
+    def _arguments(self, inputs: list[Any], intent: str | None, on_error: str) -> dict[str, Any]:
         if self.text_parts:
             inputs = [_part(one) if isinstance(one, str) else one for one in inputs]
         model = {"model": self.model_name, "dimensions": self.dimensions, "batch_size": self.embed_batch_size}
@@ -86,13 +86,13 @@ class GeekAIEmbedding(Batched, MultiModalEmbedding):
 
     def _embed(self, inputs: list[Any], intent: str | None, on_error: str = "raise") -> EmbeddingList:
         with self._client() as client:
-            answer = client.embed(**self._asked(inputs, intent, on_error))
+            answer = client.embed(**self._arguments(inputs, intent, on_error))
         counted(answer, self.model_name)
         return answer
 
     async def _aembed(self, inputs: list[Any], intent: str | None, on_error: str = "raise") -> EmbeddingList:
         async with self._async_client() as client:
-            answer = await client.embed(**self._asked(inputs, intent, on_error))
+            answer = await client.embed(**self._arguments(inputs, intent, on_error))
         counted(answer, self.model_name)
         return answer
 

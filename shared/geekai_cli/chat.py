@@ -188,4 +188,4 @@ def spent(answer: ChatCompletion) -> str:
     reason = answer.choices[0].finish_reason if answer.choices else None
     if reason not in ("stop", None):
         counts.append(f"ended by {reason}")
-    return ", ".join(counts) or "the server told no usage"
+    return ", ".join(counts) or "the server gave no usage"

@@ -111,9 +111,9 @@ class Batch(Generic[L]):
         else:
             whole.results = results
         usage: dict[str, Any] = {}
-        for told in (part.usage for part in parts if part.usage):
-            sum_into(usage, told.model_dump())
-            whole.usage = type(told).model_validate(usage)
+        for used in (part.usage for part in parts if part.usage):
+            sum_into(usage, used.model_dump())
+            whole.usage = type(used).model_validate(usage)
         whole._raw = {"parts": [part.raw for part in parts]}
         whole._retry_count = sum(part.retry_count for part in parts)
         return whole

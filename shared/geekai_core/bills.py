@@ -1,8 +1,8 @@
 """What a call really cost, and what is left: how GeekAI is asked for a bill and for the balance. Pure.
 
 Documented: both paths, that they take a system key (which is not the API key), coins as the unit, 100 coins = 1 yuan,
-and that a bill is ready one to three seconds after its answer. How "not yet" is told is unknown: a 404, an empty object
-and null are all taken for it.
+and that a bill is ready one to three seconds after its answer. How "not yet" is worded is unknown: a 404, an empty
+object and null are all taken for it.
 """
 
 from __future__ import annotations

@@ -129,9 +129,9 @@ def metadata(source: Source) -> dict[str, Any]:
     {'title': 'Tea', 'link': 'https://a.example', 'number': 1, 'url': 'https://a.example'}
     """
     raw = source.raw if isinstance(source.raw, Mapping) else {}
-    told = {**raw, "number": source.number, "title": source.title, "url": source.url}
+    known = {**raw, "number": source.number, "title": source.title, "url": source.url}
     beside = {
-        key: value for key, value in told.items() if key not in _CONTENT_KEYS or _first(raw, (key,)) != source.content
+        key: value for key, value in known.items() if key not in _CONTENT_KEYS or _first(raw, (key,)) != source.content
     }
     return {key: value for key, value in beside.items() if value is not None}
 

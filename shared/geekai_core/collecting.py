@@ -63,7 +63,7 @@ class Collected:
         """What the calls really cost: asks GeekAI for each one's bill, one after another. Nothing asks by itself.
 
         `client`: one with a system key; by default one is made from the environment. `on_progress` is called with the
-        number of calls that are done, and of all. A missing bill is told in `failed`; a refused key is raised.
+        number of calls that are done, and of all. A missing bill stands in `failed`; a refused key is raised.
         """
         return costs_of([call["id"] for call in self.calls], client, on_progress)
 
@@ -80,7 +80,7 @@ def summary(answer: Answer, model: str) -> dict[str, Any]:
     >>> summary(SearchResultList.model_validate({"results": [{"title": "Tea"}]}), "glm-search-std")
     {'model': 'glm-search-std', 'search_results': [{'title': 'Tea'}]}
     """
-    told = {"model": model, **answer.model_dump(include={"id", "model", "usage"}, exclude_none=True)}
+    summed = {"model": model, **answer.model_dump(include={"id", "model", "usage"}, exclude_none=True)}
     if isinstance(answer, SearchResultList):
-        told["search_results"] = [result.model_dump(exclude_none=True) for result in answer.results]
-    return told
+        summed["search_results"] = [result.model_dump(exclude_none=True) for result in answer.results]
+    return summed

@@ -141,8 +141,8 @@ def configure(
         key: SecretStr | Callable[[], str] = api_key
     else:
         given = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
-        told = checked_key(given if given is not None else os.environ.get("GEEKAI_API_KEY"))
-        key = api_key if isinstance(api_key, SecretStr) and told == given else SecretStr(told)
+        checked = checked_key(given if given is not None else os.environ.get("GEEKAI_API_KEY"))
+        key = api_key if isinstance(api_key, SecretStr) and checked == given else SecretStr(checked)
     url = checked_url(base_url if base_url is not None else os.environ.get("GEEKAI_BASE_URL") or MAINLAND)
     settings["proxy"] = settings.get("proxy") or os.environ.get("GEEKAI_PROXY")
     settings["system_key"] = settings.get("system_key") or os.environ.get("GEEKAI_SYSTEM_KEY")

@@ -1,4 +1,4 @@
-"""Likely mistakes in what is sent, told before the server has to. Pure."""
+"""Likely mistakes in what is sent, found before the server finds them. Pure."""
 
 from __future__ import annotations
 
