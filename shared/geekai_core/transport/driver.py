@@ -46,7 +46,7 @@ class Channel:
         self._http = http
         self._call = call
         self._response: httpx.Response | None = None
-        self._watch = Watch()
+        self.watch = Watch()
         self._pause = threading.Event()
         self.chunks: Iterator[bytes] = iter(())
         under_way[id(self)] = self
@@ -60,7 +60,7 @@ class Channel:
             if self._pause.wait(action.seconds):
                 raise closed_error()
             return None
-        self._watch = watch = action.watch
+        self.watch = watch = action.watch
         if self._pause.is_set():
             raise closed_error()
         request = _request(self._http, self._call, action, self._call.body)
@@ -81,20 +81,20 @@ class Channel:
 
     def read(self) -> bytes | None:
         """The next bytes of the answer, or None at its end."""
-        self._watch.next_wait()
+        self.watch.next_wait()
         return next(self.chunks, None)
 
     def settle(self) -> None:
         """Wait a moment for the end of the body, so that the connection can be used again."""
-        if self._watch.seen:  # no other, such as one of HTTP/2, lets this call limit its reads
-            self._watch.next_wait()
-            self._watch.left(SETTLE)
+        if self.watch.seen:  # no other, such as one of HTTP/2, lets this call limit its reads
+            self.watch.next_wait()
+            self.watch.left(SETTLE)
             next(self.chunks, None)
 
     def close(self) -> None:
         """Close the response; the connection goes with it unless the body has ended, and nothing came behind it."""
         response, self._response = self._response, None
-        self._watch.released()
+        self.watch.released()
         if response is not None:
             if holds_more(response):
                 response.extensions["network_stream"].close()
@@ -104,7 +104,7 @@ class Channel:
     def abort(self) -> None:
         """End what another thread waits for here, and refuse any further request."""
         self._pause.set()
-        self._watch.close()
+        self.watch.close()
 
 
 def drive(steps: Exchange, channel: Channel) -> Reply:
@@ -133,7 +133,7 @@ class AsyncChannel:
         self._http = http
         self._call = call
         self._response: httpx.Response | None = None
-        self._watch = Watch()
+        self.watch = Watch()
         self.chunks: AsyncIterator[bytes]
         self.ended = False
         self.watchdog = Watchdog()
@@ -148,7 +148,7 @@ class AsyncChannel:
         if not isinstance(action, Send):
             self.watchdog.limit(float("inf"))
             return await self.watchdog.wait(asyncio.sleep(action.seconds))
-        self._watch = action.watch
+        self.watch = action.watch
         body = self._call.body or b""
         request = _request(self._http, self._call, action, body if len(body) < LARGE else pieces(body))
         seconds = sum(NO_LIMIT if limit is None else limit for limit in action.timeouts.values())
@@ -174,7 +174,7 @@ class AsyncChannel:
 
     async def read(self, limit: float | None) -> bytes | None:
         """The next bytes of the answer, or None at its end; `limit`: seconds until some have come."""
-        self.watchdog.limit(self._watch.bound(limit))
+        self.watchdog.limit(self.watch.bound(limit))
         data: bytes | None = await self.watchdog.wait(anext(self.chunks, None))
         self.ended = data is None
         return data
@@ -199,7 +199,7 @@ class AsyncChannel:
 
     def abort(self) -> None:
         """End what a task waits for here, and refuse any further request."""
-        self._watch.close()
+        self.watch.close()
         self.watchdog.abort(closed_error())
 
 

@@ -13,6 +13,7 @@ from geekai_core.transport.calls import Call
 from geekai_core.transport.driver import AsyncChannel, Channel, drive, drive_async
 from geekai_core.transport.exchange import Reply, exchange
 from geekai_core.transport.timeouts import StreamTimeouts
+from geekai_core.transport.watch import NO_WAIT
 
 _LEFT = "it was left before its end"
 
@@ -37,6 +38,7 @@ def _deltas(channel: Channel, reply: Reply, reader: StreamReader, limits: Stream
     """None once the first event has come, so that what stands in a stream's place is known; then the deltas."""
     data: bytes | None = reply.content
     begun = False
+    chunks, watch = channel.chunks, channel.watch
     try:
         while data is not None:
             deltas = reader.feed(data)
@@ -48,7 +50,8 @@ def _deltas(channel: Channel, reply: Reply, reader: StreamReader, limits: Stream
                 break
             limits.heard(reader)
             try:
-                data = channel.read()
+                watch.until = NO_WAIT
+                data = next(chunks, None)
             except Exception as exc:
                 if reader.complete:
                     break

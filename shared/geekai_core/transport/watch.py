@@ -21,6 +21,11 @@ if hasattr(os, "register_at_fork"):  # no child may find it held by a thread tha
     os.register_at_fork(after_in_child=_interrupting.release)
 
 
+NEVER = float("inf")
+NO_WAIT, BEGUN_WAIT = -1.0, 0.0
+"""What `until` is before a wait, and in one whose beginning was not worth a look at the clock."""
+
+
 class Watch:
     """One attempt at a call: its connection reports here, and learns here how long it may wait.
 
@@ -28,17 +33,17 @@ class Watch:
     connection that reports, so that these two mean something. `closed`: the client was closed meanwhile.
     """
 
-    __slots__ = ("_end", "_fresh", "_interrupt", "_until", "begun", "closed", "reused", "seen")
+    __slots__ = ("_fresh", "_interrupt", "begun", "closed", "end", "reused", "seen", "until")
 
-    def __init__(self, end: float = float("inf")) -> None:
-        self._end = end  # when `total_timeout` runs out
-        self._until: float | None = None
+    def __init__(self, end: float = NEVER) -> None:
+        self.end = end  # when `total_timeout` runs out
+        self.until = NO_WAIT
         self._interrupt: Callable[[], None] | None = None
         self._fresh = self.begun = self.reused = self.seen = self.closed = False
 
     def next_wait(self) -> None:
         """What is waited for from now on is something new: the next `left` starts a limit of its own."""
-        self._until = None
+        self.until = NO_WAIT
 
     def left(self, limit: float) -> float:
         """Seconds that a wait may still take; `limit` counts from the first call after `next_wait`.
@@ -48,16 +53,16 @@ class Watch:
         if self.closed:
             raise closed_error()
         now = time.monotonic()
-        if self._until is None:
-            self._until = now + limit
-        left = min(self._until, self._end) - now
+        if self.until <= BEGUN_WAIT:
+            self.until = now + limit
+        left = min(self.until, self.end) - now
         if left <= 0:
             raise TimeoutError
         return left
 
     def bound(self, limit: float | None) -> float:
         """Seconds for the next wait: `limit`, or what is left of the call's time."""
-        return min(float("inf") if limit is None else limit, self._end - time.monotonic())
+        return min(float("inf") if limit is None else limit, self.end - time.monotonic())
 
     def connected(self) -> None:
         """A connection was made for this attempt."""

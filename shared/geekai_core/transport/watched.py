@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-from geekai_core.transport.watch import Limit, Watch
+from geekai_core.transport.watch import BEGUN_WAIT, NEVER, NO_WAIT, Limit, Watch
 
 PIECE = 2**16
 """Bytes that are written under one limit."""
@@ -104,6 +104,10 @@ class Stream(_Delegate):
         if timeout.__class__ is not Limit:
             return self._inner.read(max_bytes, timeout)  # type: ignore[no-any-return]
         watch: Watch = timeout.watch
+        if watch.begun and watch.until == NO_WAIT and watch.end == NEVER:
+            # Nearly every read of a stream: the clock is looked at from the second one on that brings nothing.
+            watch.until = BEGUN_WAIT
+            return self._inner.read(max_bytes, timeout)  # type: ignore[no-any-return]
         data: bytes = self._inner.read(max_bytes, watch.left(timeout))
         if data:
             watch.begun = True
