@@ -1,13 +1,13 @@
 """Answers to LangChain's standard content blocks: what is behind `content_blocks` and `output_version="v1"`. Pure.
 
-Order: reasoning, web search (a server tool call and its result), text with `Citation` annotations, refusal, audio,
-tool calls. Blocks of chunks carry an index of their own kind (`lc_text`, `lc_tool_0` …): LangChain merges blocks by
+Order, that in which a stream brings them: reasoning, text with `Citation` annotations, tool calls, web search (a server
+tool call and its result), refusal, audio. Blocks of chunks carry an index of their own kind: LangChain merges blocks by
 index alone, and would otherwise merge reasoning, text and tool calls that all have the index 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -16,6 +16,7 @@ from langchain_core.messages.content import KNOWN_BLOCK_TYPES
 
 if TYPE_CHECKING:
     from geekai_core.citations import Source
+    from langchain_geekai._response import ParsedAnswer
 
 Block = dict[str, Any]
 
@@ -27,12 +28,12 @@ def translate_message(message: AIMessage) -> list[Any]:
     """The blocks of a whole message."""
     content, kwargs = _content(message), message.additional_kwargs
     found = message_sources(kwargs)
-    blocks = [*_reasoning(kwargs), *_search(found)]
+    blocks = _reasoning(kwargs)
     if content:
         cited = _citations(content, found)
         blocks.append({"type": "text", "text": content, **({"annotations": cited} if cited else {})})
     calls = [{**call, "type": "tool_call"} for call in message.tool_calls]
-    return [*blocks, *_refusal(kwargs), *_audio(kwargs), *calls]
+    return [*blocks, *calls, *_search(found), *_refusal(kwargs), *_audio(kwargs)]
 
 
 def translate_chunk(message: AIMessageChunk) -> list[Any]:
@@ -42,23 +43,35 @@ def translate_chunk(message: AIMessageChunk) -> list[Any]:
     content, kwargs = _content(message), message.additional_kwargs
     blocks: list[Block] = []
     if kwargs:
-        blocks += [{**block, "index": "lc_reasoning"} for block in _reasoning(kwargs)]
+        blocks += _indexed(_reasoning(kwargs))
     if content:
-        blocks.append({"type": "text", "text": content, "index": "lc_text"})
+        blocks += _indexed([{"type": "text", "text": content}])
     for piece in message.tool_call_chunks:
-        blocks.append({**piece, "type": "tool_call_chunk", "index": f"lc_tool_{piece.get('index') or 0}"})
+        blocks.append({**piece, "type": "tool_call_chunk", "index": len(_INDEXED) + (piece.get("index") or 0)})
     return blocks
 
 
-def end_blocks(text: str, kwargs: Mapping[str, Any]) -> list[Any]:
-    """What the last chunk of a stream adds as blocks: search, citations of the whole `text`, a refusal, audio."""
+_INDEXED = ("reasoning", "text", "server_tool_call", "server_tool_result", "refusal", "non_standard", "audio")
+
+
+def _indexed(blocks: Iterable[Block]) -> list[Block]:
+    return [{**block, "index": _INDEXED.index(block["type"])} for block in blocks]
+
+
+def end_blocks(told: ParsedAnswer, *, bridged: bool) -> list[Any]:
+    """What the last chunk of a stream adds as blocks: search, citations of the whole text, a refusal, audio.
+
+    `bridged`: also the calls that cannot run, in the place of those that the bridge made of their pieces.
+    """
+    kwargs = told.additional_kwargs
     found = message_sources(kwargs)
-    blocks = [
-        {**block, "index": f"lc_{block['type']}"} for block in (*_search(found), *_refusal(kwargs), *_audio(kwargs))
-    ]
-    cited = _citations(text, found) if text else []
+    blocks = _indexed([*_search(found), *_refusal(kwargs), *_audio(kwargs)])
+    cited = _citations(told.content, found) if told.content else []
     if cited:
-        blocks.append({"type": "text", "text": "", "annotations": cited, "index": "lc_text"})
+        blocks += _indexed([{"type": "text", "text": "", "annotations": cited}])
+    if bridged:
+        at = {id: len(_INDEXED) + slot for slot, id in enumerate(told.call_ids)}
+        blocks += [{**call, "index": at[call["id"]]} for call in told.invalid_tool_calls]
     return blocks
 
 

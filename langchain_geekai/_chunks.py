@@ -7,16 +7,53 @@ place, wherever the result is the validated object field by field; a test and `_
 from __future__ import annotations
 
 import functools
+import json
 from typing import Any
 
-from langchain_core.messages import AIMessageChunk
+from langchain_core import messages
 from langchain_core.messages.tool import invalid_tool_call, tool_call, tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from geekai_core import ChatCompletion, Delta, ToolCallPiece
 from geekai_core.adapters.unvalidated import construct_unvalidated
 from langchain_geekai._blocks import end_blocks
-from langchain_geekai._response import PROVIDER, ParsedAnswer
+from langchain_geekai._response import PROVIDER, ParsedAnswer, read_calls
+
+
+class AIMessageChunk(messages.AIMessageChunk, defer_build=True):
+    """LangChain's chunk, whose sum up to the end holds the calls of a whole answer: strictly read ones.
+
+    LangChain's own sum closes arguments that were cut, and so would run them. The whole sum is of LangChain's class.
+    """
+
+    def __add__(self, other: Any) -> Any:
+        return _settled(messages.AIMessageChunk.__add__(_plain(self), other))
+
+    def __radd__(self, other: Any) -> Any:
+        if not isinstance(other, messages.AIMessageChunk):
+            return NotImplemented
+        return _settled(messages.AIMessageChunk.__add__(other, _plain(self)))
+
+
+def _plain(chunk: AIMessageChunk) -> messages.AIMessageChunk:
+    return construct_unvalidated(messages.AIMessageChunk, chunk.__dict__, chunk.model_fields_set, {})
+
+
+def _settled(total: Any) -> Any:
+    """A sum of chunks; one that holds the end has its calls read strictly."""
+    if total.chunk_position != "last":
+        return _ours(total)
+    given = ((piece["id"], piece["name"], piece["args"]) for piece in total.tool_call_chunks)
+    total.tool_calls, broken = read_calls(given, total.response_metadata.get("finish_reason"))
+    total.invalid_tool_calls = broken
+    if broken:
+        ids = {call["id"] for call in broken}
+        for piece in total.tool_call_chunks:
+            if piece["id"] in ids:
+                piece["args"] = json.dumps(piece["args"])  # no validated copy of the sum takes a string for a call
+        if isinstance(total.content, list):  # a whole answer has no blocks for them
+            total.content = [b for b in total.content if not (isinstance(b, dict) and b.get("id") in ids)]
+    return total
 
 
 class Chunks:
@@ -61,9 +98,9 @@ class Chunks:
         content: Any = ""
         if self._as_blocks:
             # Sources are mapped to spans of the whole text, which no other chunk holds.
-            content = end_blocks(told.content, kwargs)
+            content = end_blocks(told, bridged=not self._logprobs)
             metadata["output_version"] = "v1"
-        message = AIMessageChunk(
+        message = messages.AIMessageChunk(
             content=content,
             additional_kwargs=kwargs,
             response_metadata=metadata,
@@ -71,7 +108,9 @@ class Chunks:
             chunk_position="last",
         )
         reason = metadata.get("finish_reason")
-        return ChatGenerationChunk(message=message, generation_info={"finish_reason": reason} if reason else None)
+        return ChatGenerationChunk(
+            message=_ours(message), generation_info={"finish_reason": reason} if reason else None
+        )
 
 
 Pieces = list[ToolCallPiece] | None
@@ -92,7 +131,14 @@ def validated_chunk(text: str, kwargs: dict[str, Any], metadata: dict[str, Any],
     given: dict[str, Any] = {"additional_kwargs": kwargs} if kwargs else {}
     if pieces:
         given["tool_call_chunks"] = _call_chunks(pieces)
-    return ChatGenerationChunk(message=AIMessageChunk(content=text, response_metadata=metadata, **given))
+    return ChatGenerationChunk(
+        message=_ours(messages.AIMessageChunk(content=text, response_metadata=metadata, **given))
+    )
+
+
+def _ours(made: messages.AIMessageChunk) -> AIMessageChunk:
+    """LangChain's own chunk, of our class."""
+    return construct_unvalidated(AIMessageChunk, made.__dict__, made.model_fields_set, {})
 
 
 def _call_chunks(pieces: list[ToolCallPiece]) -> list[Any]:

@@ -45,17 +45,28 @@ def to_wire_parts(content: Iterable[Any]) -> list[Part]:
             raise ConfigurationError(
                 f"a content part of type {kind!r} cannot be sent to GeekAI; known are {', '.join(sorted(_CONVERTERS))}"
             )
-        parts.append(convert(item))
+        parts.append({**_marks(item), **convert(item)})
     return parts
 
 
-_OF_LANGCHAIN = frozenset({"id", "index", "annotations", "extras", "text"})
-"""Keys that LangChain gives a block for itself; every other one, such as `cache_control`, is for the vendor."""
+_READ = frozenset(
+    {
+        *("type", "id", "index", "annotations", "extras"),  # LangChain's own
+        *("text", "url", "base64", "data", "mime_type", "media_type", "source", "source_type", "file", "value"),
+        *("detail", "filename"),
+    }
+)
+"""Keys of a part that are LangChain's own, or that its form on the wire is made of."""
+
+
+def _marks(part: Part) -> Part:
+    """Every other key, such as `cache_control` or `fps`: it is for the vendor."""
+    extras = part.get("extras")
+    return {key: value for key, value in {**(extras or {}), **part}.items() if key not in _READ}
 
 
 def _text(part: Part) -> Part:
-    marks = {key: value for key, value in part.items() if key not in _OF_LANGCHAIN}
-    return {**marks, "type": "text", "text": part.get("text") or ""}
+    return {"type": "text", "text": part.get("text") or ""}
 
 
 def _as_is(part: Part) -> Part:
@@ -78,6 +89,8 @@ def _media(kind: str) -> Callable[[Part], Part]:
     """An image or a video, in v1, v0 or Anthropic's spelling."""
 
     def convert(part: Part) -> Part:
+        if kind in part:  # Qwen's own: a video as the list of its frames
+            return {"type": kind, kind: part[kind]}
         detail = part.get("detail") or (part.get("extras") or {}).get("detail")
         return {
             "type": f"{kind}_url",

@@ -107,7 +107,9 @@ def _wire_calls(message: AIMessage) -> list[Wire]:
     if not calls:
         return [call for call in message.additional_kwargs.get("tool_calls") or () if isinstance(call, dict)]
     extras = message.additional_kwargs.get("tool_call_extras") or {}
-    return [
-        {**extras.get(id, {}), "id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
-        for id, name, arguments in calls
-    ]
+    return [_wire_call(extras.get(id, {}), id, name, arguments) for id, name, arguments in calls]
+
+
+def _wire_call(extra: Wire, id: str | None, name: str | None, arguments: Any) -> Wire:
+    function = {**extra.get("function", {}), "name": name, "arguments": arguments}
+    return {**extra, "id": id, "type": "function", "function": function}

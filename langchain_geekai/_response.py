@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from langchain_core.messages import (
-    AIMessage,
-)
+from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
 from geekai_core import ChatCompletion
+from geekai_core.response.arguments import InvalidArguments, read_arguments
+from geekai_core.response.finish import normal_finish_reason
 
 PROVIDER = "geekai"
 """`response_metadata["model_provider"]` and `ls_provider`; LangChain trusts reported usage where both are equal."""
@@ -23,37 +22,35 @@ Wire = dict[str, Any]
 class ParsedAnswer:
     """One choice of an answer in LangChain's terms: what a message of it is made of, whole or at a stream's end."""
 
-    __slots__ = ("additional_kwargs", "content", "invalid_tool_calls", "response_metadata", "tool_calls", "usage")
+    __slots__ = (
+        "additional_kwargs",
+        "call_ids",
+        "content",
+        "invalid_tool_calls",
+        "response_metadata",
+        "tool_calls",
+        "usage",
+    )
 
     def __init__(self, answer: ChatCompletion, at: int = 0) -> None:
         wire = answer.model_dump(exclude_unset=True)
         choice: Wire = wire["choices"][at] if wire.get("choices") else {}
         message: Wire = dict(choice.pop("message", None) or {})
         self.content: str = message.pop("content", None) or ""
-        self.tool_calls: list[Any] = []
-        self.invalid_tool_calls: list[Any] = []
-        extras = {call["id"]: extra for call in message.pop("tool_calls", None) or () if (extra := self._add(call))}
+        calls = message.pop("tool_calls", None) or ()
+        given = ((call["id"], call["function"]["name"], call["function"]["arguments"]) for call in calls)
+        self.tool_calls, self.invalid_tool_calls = read_calls(given, choice.get("finish_reason"))
+        self.call_ids = [call["id"] for call in calls]
+        extras = {call["id"]: extra for call in calls if (extra := _extras(call))}
         message.pop("role", None)
         found = {"citations": wire.pop("citations", None), "search_results": wire.pop("search_results", None)}
         kept = {**message, **found, "tool_call_extras": extras}
         self.additional_kwargs: Wire = {key: value for key, value in kept.items() if value not in (None, [], {}, "")}
         self.usage = usage_metadata(wire.get("usage")) if at == 0 else None
-        self.response_metadata = _metadata(wire, choice, answer.request_id)
-
-    def _add(self, call: Wire) -> Wire:
-        """Take a tool call in; returns what LangChain's own form of it has no place for."""
-        function = call.get("function") or {}
-        name, arguments = function.get("name") or "", function.get("arguments") or ""
-        try:
-            args = json.loads(arguments or "{}", strict=False)
-            if not isinstance(args, dict):
-                raise ValueError(f"the arguments are no JSON object but {type(args).__name__}")
-        except (ValueError, RecursionError) as exc:
-            broken = invalid_tool_call(name=name, args=arguments, id=call.get("id"), error=str(exc))
-            self.invalid_tool_calls.append(broken)
-        else:
-            self.tool_calls.append(tool_call(name=name, args=args, id=call.get("id")))
-        return {key: value for key, value in call.items() if key not in ("id", "type", "function", "index")}
+        self.response_metadata = {
+            **_metadata(wire, choice, answer.request_id),
+            **_finish_fields(choice.get("finish_reason"), refused=bool(message.get("refusal"))),
+        }
 
     def message(self) -> AIMessage:
         """The whole message."""
@@ -65,6 +62,40 @@ class ParsedAnswer:
             invalid_tool_calls=self.invalid_tool_calls,
             usage_metadata=self.usage,
         )
+
+
+def read_calls(
+    calls: Iterable[tuple[Any, Any, Any]], finish_reason: str | None
+) -> tuple[list[ToolCall], list[InvalidToolCall]]:
+    """The calls of a finished answer, given as (id, name, arguments): those that may run, and those that may not."""
+    sound, broken = [], []
+    for id, name, arguments in calls:
+        read = read_arguments(arguments, finish_reason)
+        if isinstance(read, InvalidArguments):
+            broken.append(invalid_tool_call(name=name, args=read.text, id=id, error=read.reason))
+        else:
+            sound.append(tool_call(name=name or "", args=read, id=id))
+    return sound, broken
+
+
+def _extras(call: Wire) -> Wire:
+    """What LangChain's own form of a call has no place for."""
+    extras = {key: value for key, value in call.items() if key not in ("id", "type", "function")}
+    function = {key: value for key, value in call["function"].items() if key not in ("name", "arguments")}
+    return {**extras, "function": function} if function else extras
+
+
+_FINISH_STATES = {"length": "incomplete", "content_filter": "incomplete", "error": "failed"}
+
+
+def _finish_fields(word: str | None, *, refused: bool) -> Wire:
+    """How an answer ended, in the words that langchain-core reads from 1.8.4 on; `finish_reason` is the server's."""
+    reason = normal_finish_reason(word)
+    if reason is None:
+        return {}
+    normal = "refusal" if refused else "tool_call" if reason == "tool_calls" else reason
+    state = _FINISH_STATES.get(reason)
+    return {"normalized_finish_reason": normal, **({"finish_state": state} if state else {})}
 
 
 def _metadata(wire: Wire, choice: Wire, request_id: str | None) -> Wire:

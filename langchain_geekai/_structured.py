@@ -16,7 +16,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema
 from geekai_core import ConfigurationError, InvalidResponseError, Message
 from geekai_core.conversation import Goal
 from geekai_core.request.structured import Rung, request_fields, rungs, schema_name, wire_format
-from geekai_core.response.json_text import answer_json, cut_short, partial_json, read_json
+from geekai_core.response.json_text import answer_json, cut_short, partial_json
 from langchain_geekai._request import to_wire_messages
 
 Plan = dict[str, Any]
@@ -104,8 +104,6 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
                 value = partial_json(_said(message))
             else:
                 _raise_if_refused(message)
-                if cut and getattr(message, "tool_call_chunks", None):
-                    read_json(_said(message))  # LangChain closes a call's arguments that are cut
                 if any(call["name"] != schema_name(self.name) for call in message.tool_calls):
                     return None  # another tool, which was offered beside
                 value = answer_json(_plain(message), self.rung)

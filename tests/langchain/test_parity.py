@@ -370,8 +370,6 @@ async def test_blocks_stand_in_their_order_with_spans_of_the_text(server: Script
     found[0] = {"title": "Tea", "url": URLS[0], "content": "Hot."}
     assert answer.content_blocks == [
         {"type": "reasoning", "reasoning": "Hm."},
-        {"type": "server_tool_call", "id": "web_search", "name": "web_search", "args": {}},
-        {"type": "server_tool_result", "tool_call_id": "web_search", "status": "success", "output": found},
         {
             "type": "text",
             "text": "Tea [1], ferry【2】.",
@@ -395,6 +393,8 @@ async def test_blocks_stand_in_their_order_with_spans_of_the_text(server: Script
                 },
             ],
         },
+        {"type": "server_tool_call", "id": "web_search", "name": "web_search", "args": {}},
+        {"type": "server_tool_result", "tool_call_id": "web_search", "status": "success", "output": found},
     ]
 
 

@@ -113,14 +113,6 @@ async def predict_and_call(server: ScriptedServer, folder: Folder, streamed: boo
 
 SIDES = {"create_agent": langchain, "FunctionAgent": llama_index, "predict_and_call": predict_and_call}
 NOT_YET = {
-    "create_agent, whole, cut",
-    "create_agent, whole, cut at once",
-    "create_agent, whole, cut before its arguments",
-    "create_agent, streamed, cut",
-    "create_agent, streamed, cut at once",
-    "create_agent, streamed, cut before its arguments",
-    "create_agent, streamed, broken",
-    "create_agent, streamed, a list",
     "FunctionAgent, whole, cut",
     "FunctionAgent, whole, cut at once",
     "FunctionAgent, whole, cut before its arguments",

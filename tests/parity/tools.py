@@ -177,7 +177,7 @@ WISHES = [
 ]
 
 NOT_YET = {
-    "arguments that are broken off": "lc li",
+    "arguments that are broken off": "li",
     "web search among the tools": "li",
     "web search with its settings, beside a function": "li",
 }
