@@ -41,6 +41,7 @@ from geekai_local.passages import Passage
 from geekai_local.questions import read_questions
 from geekai_local.search import CORPUS
 from geekai_local.serving import serve
+from geekai_local.weights import packaged_model
 from langchain_geekai import ChatGeekAI
 from llama_index_geekai import GeekAI
 
@@ -111,9 +112,9 @@ def endpoint() -> Iterator[dict[str, Any]]:
     console.print("本地小模型只懂英文：中文以检索和引用演示，中文回答需要更好的模型或密钥。")
     with contextlib.ExitStack() as stack:
         with console.status("Loading the model"):
-            url = stack.enter_context(serve())
+            url = stack.enter_context(serve(model=(model := packaged_model())))
         console.print(f"[dim]It listens on {url}[/dim]")
-        yield {"model": "local", "api_key": "local", "base_url": url}
+        yield {"model": model.name, "api_key": "local", "base_url": url}
 
 
 def langchain_rag(llm: ChatGeekAI, passages: list[Passage]) -> Runnable[str, Any]:
@@ -221,11 +222,19 @@ def score(chain: Runnable[str, Any], engine: BaseQueryEngine) -> dict[str, int]:
     return right
 
 
+def command(name: str) -> str:
+    """How to start a command of this environment from here, whether or not it is on the path."""
+    script = Path(sys.executable).with_name(name)
+    return os.path.relpath(script) if script.is_relative_to(Path.cwd()) else str(script)
+
+
 def main() -> int:
     """Run it all; 1 when either framework has fewer than ten right answers, or the endpoint failed."""
     started = time.monotonic()
     with endpoint() as where, langchain_geekai.collect() as one, llama_index_geekai.collect() as other:
         chat, llm = ChatGeekAI(**where, **SETTINGS), GeekAI(**where, **SETTINGS)
+        if "base_url" in where:
+            llm.fetch_metadata()  # the context window of a model that only the local endpoint knows
         passages = read_folder(CORPUS)
         chain, engine = langchain_rag(chat, passages), llama_index_rag(llm, passages)
         show_rag(chain, engine)
@@ -243,7 +252,8 @@ def main() -> int:
     if min(right.values()) < NEEDED:
         console.print(f"Fewer than {NEEDED} right answers: something is broken.", style="bold red")
         return 1
-    console.print("Use it in your app: run geekai-local, then ChatGeekAI or GeekAI with", style="bold")
+    console.print("Use it in your app: run this, then ChatGeekAI or GeekAI with the line below it", style="bold")
+    console.print(f"  {command('geekai-local')}", soft_wrap=True)
     console.print('  model="local", api_key="any", base_url="http://127.0.0.1:8421/api/v1"', soft_wrap=True)
     return 0
 

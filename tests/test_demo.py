@@ -28,4 +28,7 @@ def test_the_demo_answers_through_both_frameworks_and_scores_at_least_ten() -> N
     assert len(re.findall(r"departures\(\{'season': '(?:summer|winter)'\}\)", done.stdout)) == 2
     assert "[1] " in done.stdout
     assert re.search(r"\d+ calls, [\d,]+ tokens in, [\d,]+ out, billed_units \(searches\): 2", done.stdout)
-    assert 'base_url="http://127.0.0.1:8421/api/v1"' in done.stdout.rpartition("Use it in your app: ")[2]
+    assert "Warning" not in done.stdout + done.stderr
+    commands = done.stdout.rpartition("Use it in your app: ")[2].splitlines()[1:]
+    assert 'base_url="http://127.0.0.1:8421/api/v1"' in commands[1]
+    assert subprocess.run([*commands[0].split(), "--help"], capture_output=True, check=False).returncode == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 
 from geekai_testing.replies import answer, pages, ranking, tool_call, usage, vectors
 from geekai_testing.scripted import ScriptedServer
-from tests.local.conftest import connected
+from tests.core.conftest import Clients
 
 PAGE = Path(__file__).parents[2] / "docs/testing.md"
 FAILING = """
@@ -43,10 +45,12 @@ def server() -> Iterator[ScriptedServer]:
         yield running
 
 
-@pytest.fixture
-def client(server: ScriptedServer, mode: str) -> Iterator[Any]:
-    with connected(server.base_url, mode) as made:
-        yield made
+@pytest.fixture(params=["sync", "httpx"])
+def client(request: pytest.FixtureRequest, server: ScriptedServer) -> Iterator[Any]:
+    with closing(asyncio.new_event_loop()) as loop:
+        with closing(Clients(request.param, server, loop)) as clients:
+            yield clients(max_retries=0, system_key="sk-account")
+        loop.run_until_complete(loop.shutdown_asyncgens())
 
 
 def run_tests(folder: Path, code: str) -> str:

@@ -143,6 +143,21 @@ def test_a_connection_is_used_again_unless_told_otherwise(server: ScriptedServer
     assert server.connections == 2
 
 
+def test_replies_leave_at_once(server: ScriptedServer, wire: socket.socket) -> None:
+    """Nagle's algorithm would hold back each reply on a kept connection for the peer's delayed acknowledgement."""
+    undelayed: list[int] = []
+
+    def reply(request: Request) -> Reply:
+        (writer,) = server._open
+        undelayed.append(writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+        return Reply(connection="close")
+
+    server.play(reply)
+    wire.sendall(GET)
+    drain(wire)
+    assert undelayed[0] != 0
+
+
 @pytest.mark.parametrize(
     ("reply", "body"),
     [
