@@ -1,4 +1,4 @@
-"""The arguments of tool calls, whole answers' lists of them, and what is no call: field.md, section 1.
+"""The arguments of tool calls, whole answers' lists of them, and what is no call.
 
 Each entry of a whole message's list is a call of its own. Only what is read strictly as a JSON object is a call.
 """

@@ -1,4 +1,4 @@
-"""What callers give: limits, efforts, vendors' own tools, headers, further fields of the field: field.md, section 5."""
+"""What callers give: limits, efforts, vendors' own tools, headers, further fields of the field."""
 
 from __future__ import annotations
 

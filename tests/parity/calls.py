@@ -1,4 +1,4 @@
-"""Streamed tool calls in every way that servers cut and number them: field.md, section 1.
+"""Streamed tool calls in every way that servers cut and number them.
 
 The rules: each entry of a whole message's list is a call of its own. In a stream, a piece without a name never opens a
 call while one is open; one with a name, under a call whose arguments are complete, does; id and name are closed once
@@ -20,7 +20,7 @@ NO_ARGUMENTS: dict[str, Any] = {"calls": [("f", {})]}
 
 
 def p(index: Any = ..., id: Any = ..., name: Any = ..., arguments: Any = ..., **extra: Any) -> Json:
-    """One piece of a call, as field.md writes it; `...` is absent."""
+    """One piece of a call, as the tables write it; `...` is absent."""
     function = {key: value for key, value in (("name", name), ("arguments", arguments)) if value is not ...}
     known = {key: value for key, value in (("index", index), ("id", id)) if value is not ...}
     return {**known, **({"function": function} if function else {}), **extra}

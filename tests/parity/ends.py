@@ -1,4 +1,4 @@
-"""How answers end, and errors in odd clothes: field.md, section 4."""
+"""How answers end, and errors in odd clothes."""
 
 from __future__ import annotations
 

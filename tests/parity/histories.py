@@ -1,4 +1,4 @@
-"""What goes back of earlier turns: reasoning, broken and unanswered calls, vendors' fields: field.md, section 2.
+"""What goes back of earlier turns: reasoning, broken and unanswered calls, vendors' fields.
 
 Reasoning goes back by `reasoning_history`. `"tools"`, the default: that of every assistant message of a turn that
 called tools, in all later turns; of other turns none. A turn lasts from a user's message to the next, but a user's

@@ -1,4 +1,4 @@
-"""Structured output where a model refuses a way, ignores it, or answers oddly: field.md, section 3.
+"""Structured output where a model refuses a way, ignores it, or answers oddly.
 
 The ways: `json_schema`, a forced tool, JSON mode, words alone. What a model refused is remembered per base URL and
 model, so that six predictions are at most eight requests.

@@ -1,4 +1,4 @@
-"""Answers in odd clothes: side fields of unpromised types, odd choices, no model: field.md, section 4.
+"""Answers in odd clothes: side fields of unpromised types, odd choices, no model.
 
 A side field never costs a billed answer: what cannot be read reads as None.
 """

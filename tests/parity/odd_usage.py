@@ -1,4 +1,4 @@
-"""Usage by other names and in other places, reasoning in other forms, unknown fields in pieces: field.md, section 4.
+"""Usage by other names and in other places, reasoning in other forms, unknown fields in pieces.
 
 A number is never replaced by a zero or a null that comes later; what is unknown grows in pieces as text does.
 """

@@ -1,4 +1,4 @@
-"""Parts of messages, marks for caching, media, and the pictures of tools, on their way out: field.md, section 2."""
+"""Parts of messages, marks for caching, media, and the pictures of tools, on their way out."""
 
 from __future__ import annotations
 

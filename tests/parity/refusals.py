@@ -1,4 +1,4 @@
-"""Requests that some models refuse, and the second way: field.md, section 3, plain calls and tools.
+"""Requests that some models refuse, and the second way, plain calls and tools.
 
 What a model refused is remembered per base URL and model: `times=2` asks again by a new object.
 """

@@ -1,4 +1,4 @@
-"""Single fields that some models refuse, left out the second time: field.md, section 3."""
+"""Single fields that some models refuse, left out the second time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embeddings and reranking through both adapters: odd side fields, odd places, a part that fails: field.md, section 4."""
+"""Embeddings and reranking through both adapters: odd side fields, odd places, a part that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the environment and the constructor say is taken, or refused by name, in both adapters: field.md, section 5."""
+"""What the environment and the constructor say is taken, or refused by name, in both adapters."""
 
 from __future__ import annotations
 

@@ -34,6 +34,7 @@ from tests.parity import (
     wishes,
 )
 from tests.parity.form import HI, MAY_WARN, MODEL, STREAMED, Json, Wanted, Wish
+from tests.parity.page import PAGE, page
 from tests.parity.sides import SIDES, Outcome, heard
 
 TABLES = (
@@ -182,3 +183,7 @@ async def test_both_adapters_do_the_same(wish: Wish, side: str, server: Scripted
         assert {name: getattr(outcome, name) for name in names} == {name: getattr(other, name) for name in names}
         if all(wanted.sends is None for wanted in wish.wanted.values()):
             assert [stated(request, way) for request in requests] == [stated(request, way) for request in others]
+
+
+def test_the_page_on_vendors_says_what_the_tables_hold() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "python -m tests.parity.page writes it anew"
