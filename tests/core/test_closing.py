@@ -266,6 +266,8 @@ async def test_a_stream_that_ends_leaves_another_on_its_connection_of_http_2_alo
     h2_events = pytest.importorskip("h2.events")
     h2_connection = pytest.importorskip("h2.connection")
 
+    ended = asyncio.Event()
+
     async def serve(reader, writer):
         state = h2_connection.H2Connection(h2_connection.H2Configuration(client_side=False))
         state.initiate_connection()
@@ -290,7 +292,11 @@ async def test_a_stream_that_ends_leaves_another_on_its_connection_of_http_2_alo
                     if isinstance(event, h2_events.StreamEnded):
                         tasks.append(asyncio.ensure_future(answer(event.stream_id, len(tasks) + 1)))
                 writer.write(state.data_to_send())
+        await asyncio.gather(*tasks, return_exceptions=True)
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+        ended.set()
 
     listener = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
@@ -305,4 +311,5 @@ async def test_a_stream_that_ends_leaves_another_on_its_connection_of_http_2_alo
         await asyncio.sleep(0.1)
         assert await read(client) == "一二"
         assert await first == "一二"
+    await asyncio.wait_for(ended.wait(), 10)
     listener.close()
