@@ -29,9 +29,9 @@ CHINESE = {
 def answer(request: Request) -> Reply:
     """The ferry's times, with sources and thoughts where they are asked for; else what `answer_from_schemas` says."""
     if request.path.startswith("/api/chat/transaction/"):
-        return replies.json_reply({"amount": 1.26, "input_tokens": 14, "output_tokens": 12, "billed_units": 1})
+        return replies.bill(1.26, input_tokens=14, output_tokens=12, billed_units=1)
     if request.path == "/api/credit/balance":
-        return replies.json_reply({"balance": 8750})
+        return replies.balance(8750)
     body = request.json if request.body else {}
     question = str((body.get("messages") or [{}])[-1].get("content"))
     known = ENGLISH if "ferry" in question else CHINESE if "轮渡" in question else None

@@ -11,7 +11,7 @@ pytest finds it by itself once `geekai` is installed. `geekai_testing.replies` h
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,13 +19,41 @@ if TYPE_CHECKING:  # loaded with the fixture, so that a run of tests that never 
     from geekai_testing.scripted import ScriptedServer
 
 
+MARKER = "geekai_server(**options): options of the server for this test, such as all_played=True"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker `geekai_server` known."""
+    config.addinivalue_line("markers", MARKER)
+
+
 @pytest.fixture
-def geekai_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
-    """A `ScriptedServer`, to which every client made within the test talks: key, base URL and proxies say so."""
+def geekai_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedServer]:
+    """A `ScriptedServer`. Clients made within the test talk to it, and none can reach GeekAI itself.
+
+    Its options are the marker's: with `@pytest.mark.geekai_server(all_played=True)` a test fails that leaves replies
+    unplayed.
+    """
+    import socket
+
     from geekai_testing.scripted import ScriptedServer
 
-    with ScriptedServer() as server:
-        here = {"GEEKAI_API_KEY": "sk-scripted", "GEEKAI_BASE_URL": server.base_url}
+    look_up = socket.getaddrinfo
+
+    def look_up_others(host: Any, *args: Any, **kwargs: Any) -> Any:
+        name = (host.decode() if isinstance(host, bytes) else host or "").lower().rstrip(".")
+        if name.endswith(("geekai.co", "geekai.dev")):
+            words = (
+                f"a test with geekai_server may not reach {host}: make the model within the test, without a base URL"
+            )
+            raise socket.gaierror(socket.EAI_NONAME, words)
+        return look_up(host, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_others)
+    marker = request.node.get_closest_marker("geekai_server")
+    with ScriptedServer(**(marker.kwargs if marker else {})) as server:
+        keys = dict.fromkeys(("GEEKAI_API_KEY", "GEEKAI_SYSTEM_KEY"), "sk-scripted")
+        here = {**keys, "GEEKAI_BASE_URL": server.base_url}
         for name, value in {**here, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.delenv("GEEKAI_PROXY", raising=False)

@@ -1,4 +1,4 @@
-"""What the scripted server hears and says: a recorded request, a reply made of steps, and builders of GeekAI's JSON."""
+"""What the scripted server records and plays: a request, a reply made of steps, and builders of GeekAI's JSON."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ class Request:
 
     @property
     def route(self) -> str:
-        """The path below the API's base, without its query: `/chat/completions`."""
-        return self.path.partition("?")[0].removeprefix(BASE_PATH)
+        """The path below the API's base, without its query: `/chat/completions`, or the account's `/credit/balance`."""
+        return re.sub(r"^/api(/v1)?(?=/|$)", "", self.path.partition("?")[0])
 
     @property
     def json(self) -> Any:
@@ -272,6 +272,19 @@ def ranking(*scores: float, query_tokens: int = 4, documents_tokens: int = 8) ->
         return json_reply({"model": body["model"], "results": results, "usage": counts})
 
     return rank
+
+
+def bill(
+    amount: float | None = 1.26, *, input_tokens: int = 12, output_tokens: int = 5, billed_units: float = 0, **top: Any
+) -> Reply:
+    """The answer of `/chat/transaction/{uuid}`: what a call cost, in coins (100 = 1 yuan). Of None: not ready yet."""
+    counts = {"input_tokens": input_tokens, "output_tokens": output_tokens, "billed_units": billed_units}
+    return json_reply({"amount": amount, "tokens": input_tokens + output_tokens, **counts, **top})
+
+
+def balance(coins: float = 8750, **top: Any) -> Reply:
+    """The answer of `/credit/balance`: what is left on the account, in coins (100 = 1 yuan)."""
+    return json_reply({"balance": coins, **top})
 
 
 def pages(*results: Mapping[str, Any]) -> Reply:

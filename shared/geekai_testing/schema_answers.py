@@ -7,6 +7,7 @@
 - Arguments and `response_format` are made from the JSON schema, with the numbers and quoted words of the question.
 - JSON mode: a schema within the prompt is followed, else the quoted words become the keys (of a joke, its two parts).
 - Vectors and scores: texts are near to each other by the words that they share. Web search: pages that quote it.
+- Bills and the balance of the account are always the same.
 - Reasoning, search, `stop`, the token limit and `stream_options` do what GeekAI's documentation says.
 """
 
@@ -30,10 +31,14 @@ WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]
 
 def answer_from_schemas(request: Request) -> Reply:
     """Answer a request from what it asks for; an unknown path is a 404, a request that makes no sense a 400."""
+    if request.path.startswith("/api/chat/transaction/"):
+        return replies.bill()
+    if request.path == "/api/credit/balance":
+        return replies.balance()
     if request.route not in ANSWERS:
         return error(404, f"no such path: {request.route}")
     needed, answer = ANSWERS[request.route]
-    if not all(request.json.get(name) for name in needed):
+    if not request.body or not all(request.json.get(name) for name in needed):
         return error(400, f"{' and '.join(needed)} are required")
     return answer(request)
 
@@ -163,7 +168,7 @@ def _web_search(request: Request) -> Reply:
 
 
 def _found_pages(question: str, count: int) -> list[Json]:
-    """So many search results, as GeekAI tells them."""
+    """So many search results, in GeekAI's form."""
     links = [*SOURCES, *(f"https://example.com/{number}" for number in range(len(SOURCES) + 1, count + 1))][:count]
     return [
         {"title": f"Page {at}", "link": link, "content": f"{question}: see here.", "media": "example.com"}
@@ -188,4 +193,4 @@ ANSWERS: dict[str, tuple[tuple[str, ...], Responder]] = {
     "/rerank": (("model", "query", "documents"), _rerank),
     "/web_search": (("model", "prompt"), _web_search),
 }
-"""What each path needs to be told, and what answers it."""
+"""Of each path: the fields that a request must have, and what answers it."""

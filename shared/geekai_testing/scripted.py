@@ -1,4 +1,4 @@
-"""A GeekAI endpoint for tests: it records what it hears and plays what it is told, byte for byte, over a real socket.
+"""A GeekAI endpoint for tests: it records the requests and plays the replies, byte for byte, over a real socket.
 
 Standard library only. One thread runs one asyncio loop, so a thousand open streams are a thousand small tasks.
 
@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import fnmatch
+import inspect
+import reprlib
 import socket
 import struct
 import sys
@@ -20,6 +22,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from http.client import responses
+from typing import cast
 
 from geekai_testing import replies
 from geekai_testing.replies import BASE_PATH, Cut, Hold, Pause, Reply, Request, Responder, Step
@@ -35,10 +38,14 @@ class ScriptedServer:
     Replies are played in the order of the requests: those for the request's path, then those for any path, then what
     `default` answers. Responders run on the server's loop and must not block. An exception in one is a 500 on the wire,
     and is raised again when the server is left. With `deaf=True` connections are made, but nothing is read from them.
+    With `all_played=True` (or set later) leaving the server raises `AssertionError` if a reply was never requested.
     """
 
-    def __init__(self, default: Responder = answer_from_schemas, *, deaf: bool = False) -> None:
+    def __init__(
+        self, default: Responder = answer_from_schemas, *, deaf: bool = False, all_played: bool = False
+    ) -> None:
         self.default = default
+        self.all_played = all_played
         self.requests: list[Request] = []
         self.connections = 0  # how many were ever opened
         self._deaf = deaf
@@ -57,9 +64,12 @@ class ScriptedServer:
         """What a client is given as its base URL."""
         return f"http://127.0.0.1:{self.port}{BASE_PATH}"
 
-    def play(self, *replies: Reply | Responder, path: str = "*") -> None:
-        """Queue replies for requests to `path` below the base (`*` is anything, as in `/chat/task-*`), or for any."""
-        self._queues.setdefault(path, deque()).extend(replies)
+    def play(self, *replies: str | Reply | Responder, path: str = "*") -> None:
+        """Queue replies for requests to `path` below the base (`*` is anything, as in `/chat/task-*`), or for any.
+
+        Text is the chat answer of these words. Raises `TypeError` for what cannot be played, and queues nothing then.
+        """
+        self._queues.setdefault(path, deque()).extend([_playable(reply) for reply in replies])
 
     def wait_for(self, condition: Callable[[ScriptedServer], bool], timeout: float = 5) -> bool:
         """Wait until the condition holds, and say whether it does."""
@@ -89,6 +99,11 @@ class ScriptedServer:
         self._socket.close()
         if exc is None and self._failures:
             raise self._failures[0]
+        left = {path: len(queue) for path, queue in self._queues.items() if queue}
+        if exc is None and self.all_played and left:
+            unplayed = ", ".join(f"{count} for {'any path' if path == '*' else path}" for path, count in left.items())
+            came = ", ".join(f"{request.method} {request.route}" for request in self.requests) or "none"
+            raise AssertionError(f"replies never requested: {unplayed}; the requests were: {came}")
 
     async def _serve(self) -> None:
         listener = await asyncio.start_server(self._accept, sock=self._socket, limit=2**20, backlog=4096)
@@ -139,17 +154,34 @@ class ScriptedServer:
     def _answer(self, request: Request) -> Reply:
         self.requests.append(request)
         try:
-            reply = self._next(request.route)
-            return reply if isinstance(reply, Reply) else reply(request)
+            reply = self._next(request)
+            while not isinstance(reply, Reply):
+                reply = _playable(reply(request))
+            return reply
         except Exception as failure:
             self._failures.append(failure)
             return replies.error(500, f"the script failed: {failure!r}")
 
-    def _next(self, route: str) -> Reply | Responder:
+    def _next(self, request: Request) -> Reply | Responder:
+        names = (request.route, request.path.partition("?")[0])
         for path, queue in sorted(self._queues.items(), key=lambda item: item[0] == "*"):
-            if queue and fnmatch.fnmatchcase(route, path):
+            if queue and any(fnmatch.fnmatchcase(name, path) for name in names):
                 return queue.popleft()
-        return self.default
+        return _playable(self.default)
+
+
+def _playable(value: object) -> Reply | Responder:
+    """A reply, or a function that makes one. Raises `TypeError`, which says what can be played."""
+    if isinstance(value, str):
+        return replies.answer(value)
+    if isinstance(value, Reply):
+        return value
+    if callable(value) and not isinstance(value, type) and not inspect.iscoroutinefunction(value):
+        return cast("Responder", value)
+    raise TypeError(
+        f"{reprlib.repr(value)} cannot be played: a reply is text (the words of a chat answer), a Reply, such as"
+        " json_reply({…}) or error(429, …), or a function that takes the Request and returns one, such as answer(…)"
+    )
 
 
 async def _play(reply: Reply, writer: asyncio.StreamWriter) -> bool:

@@ -9,13 +9,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from decimal import Decimal
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from geekai_testing.replies import answer, pages, ranking, tool_call, usage, vectors
+from geekai_core import APITimeoutError, Client, ServerError
+from geekai_testing.replies import answer, balance, bill, pages, ranking, tool_call, usage, vectors
 from geekai_testing.scripted import ScriptedServer
 from tests.core.conftest import Clients
 
@@ -53,14 +55,15 @@ def client(request: pytest.FixtureRequest, server: ScriptedServer) -> Iterator[A
         loop.run_until_complete(loop.shutdown_asyncgens())
 
 
-def run_tests(folder: Path, code: str) -> str:
+def run_tests(folder: Path, code: str, *options: str, **variables: str) -> str:
     """What pytest says of `code`, in a run of its own, on a machine with a key and a proxy of its own."""
     (folder / "test_app.py").write_text(code, encoding="utf-8")
     dead = "http://127.0.0.1:9"
     env = {**os.environ, "GEEKAI_API_KEY": "sk-real", "GEEKAI_PROXY": dead, "HTTP_PROXY": dead, "http_proxy": dead}
+    env |= variables
     known = entry_points(group="pytest11", name="geekai")
     plugin = [] if known else ["-p", "geekai_testing.pytest_plugin"]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugin, "."]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *plugin, *options, "."]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=100, check=False)
     return done.stdout + done.stderr
 
@@ -79,6 +82,57 @@ def test_a_failing_script_fails_its_test_and_the_environment_comes_back(tmp_path
     report = run_tests(tmp_path, app + FAILING)
     assert "2 passed, 1 error" in report
     assert "ZeroDivisionError" in report
+
+
+STRICT = """
+import pytest
+
+
+@pytest.mark.geekai_server(all_played=True)
+def test_leaves_one(geekai_server):
+    geekai_server.play("At nine.", "At ten.")
+    assert ask("When?")[0] == "At nine."
+
+
+@pytest.mark.geekai_server(all_played=True)
+def test_takes_all(geekai_server):
+    geekai_server.play("At nine.")
+    assert ask("When?")[0] == "At nine."
+
+
+def test_leaves_one_and_may(geekai_server):
+    geekai_server.play("At nine.")
+"""
+REAL = """
+import pytest
+from geekai_core import APIConnectionError
+
+early = ChatGeekAI(model="m", max_retries=0)
+
+
+@pytest.mark.parametrize("url", ["https://geekai.co/api/v1", "https://geekai.dev/api/v1", "https://API.geekai.co"])
+async def test_no_model_reaches_geekai(geekai_server, url):
+    for model in (early, ChatGeekAI(model="m", max_retries=0, api_key="sk-real", base_url=url)):
+        with pytest.raises(APIConnectionError, match="may not reach .*geekai.*: make the model within the test"):
+            model.invoke("?")
+        with pytest.raises(APIConnectionError, match="may not reach .*geekai.*: make the model within the test"):
+            await model.ainvoke("?")
+    assert geekai_server.requests == []
+"""
+
+
+def test_answers_never_requested_fail_a_test_that_wishes_it(tmp_path: Path) -> None:
+    app = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)[0]
+    report = run_tests(tmp_path, app + STRICT, "--strict-markers")
+    assert "3 passed, 1 error" in report
+    assert "replies never requested: 1 for any path; the requests were: POST /chat/completions" in report
+
+
+def test_no_model_of_a_test_with_the_fixture_reaches_geekai(tmp_path: Path) -> None:
+    """Whether it was made before the fixture, with a real key, or was given a base URL."""
+    code = "from langchain_geekai import ChatGeekAI\n" + REAL
+    report = run_tests(tmp_path, code, "-o", "asyncio_mode=auto", GEEKAI_PROXY="", HTTP_PROXY="", http_proxy="")
+    assert "3 passed" in report, report
 
 
 def test_the_plugin_is_cheap_to_import() -> None:
@@ -110,6 +164,51 @@ def test_a_described_answer_is_the_same_whole_and_streamed(client: Any, server: 
         assert (got.citations, got.search_results) == (["https://harbour.example"], found)
         assert (got.billed_units, got.usage.total_tokens, got.model, got.status) == (2, 13, "glm-4.6", "succeed")
         assert got.choices[0].finish_reason == "tool_calls"
+
+
+def test_text_is_played_as_an_answer(client: Any, server: ScriptedServer) -> None:
+    fields: Any = {"model": "m", "messages": [{"role": "user", "content": "?"}]}
+    server.play("hello", "你好", lambda request: "made of " + request.json["model"])
+    assert client.chat(**fields).message.content == "hello"
+    with client.stream(**fields) as stream:
+        assert "".join(delta.content or "" for delta in stream) == "你好"
+    assert client.chat(**fields).message.content == "made of m"
+
+
+async def later(request: Any) -> None:
+    """No reply: it would have to be awaited."""
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, ["hello"], b"hello", None, 7, ValueError("x"), ScriptedServer, later])
+def test_what_cannot_be_played_is_refused_at_once(server: ScriptedServer, value: Any) -> None:
+    with pytest.raises(TypeError, match=r"cannot be played: a reply is text .*, a Reply, such as json_reply"):
+        server.play("hello", value)
+    server.all_played = True  # nothing was queued
+
+
+def test_what_a_function_returns_is_played_or_fails_the_test() -> None:
+    server = ScriptedServer(lambda request: {"a": 1})  # type: ignore[arg-type, return-value]
+    with server, closing(Client(api_key="k", base_url=server.base_url, max_retries=0)) as client:
+        with pytest.raises(ServerError, match="cannot be played"):
+            client.models()
+        failures, server._failures = server._failures, []
+    assert [type(failure) for failure in failures] == [TypeError]
+
+
+def test_bills_and_the_balance_have_their_lines_and_are_served_unscripted(client: Any, server: ScriptedServer) -> None:
+    server.play(bill(None), path="/chat/transaction/*")
+    with pytest.raises(APITimeoutError, match="not ready"):
+        client.bill("a-1", timeout=0)
+    server.play(bill(0.5, input_tokens=3, event="chat"), path="/chat/transaction/a-*")
+    server.play(balance(99.5), path="/credit/balance")
+    got = client.bill("a-2")
+    assert (got.amount, got.tokens, got.input_tokens, got.output_tokens) == (Decimal("0.5"), 8, 3, 5)
+    assert (got.event, client.balance().balance) == ("chat", Decimal("99.5"))
+    assert (client.bill("a-3").amount, client.balance().balance) == (Decimal("1.26"), 8750)
+    paths = [(request.method, request.path) for request in server.requests]
+    assert paths[:2] == [("GET", "/api/chat/transaction/a-1"), ("GET", "/api/chat/transaction/a-2")]
+    assert paths[2] == ("GET", "/api/credit/balance")
+    assert server.requests[2].route == "/credit/balance"
 
 
 def test_an_answer_of_words_alone_tells_nothing_else(client: Any, server: ScriptedServer) -> None:
