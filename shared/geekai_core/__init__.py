@@ -28,11 +28,20 @@ from geekai_core.errors import (
     StreamInterruptedError,
     TaskFailedError,
 )
-from geekai_core.options import ChatOptions, ChatRequest, ClientOptions, SearchConfig, Thinking
+from geekai_core.options import ChatOptions, ClientOptions, EmbedOptions, RerankOptions, SearchConfig, Thinking
 from geekai_core.response.deltas import Delta
 from geekai_core.response.tool_calls import ToolCallPiece
 from geekai_core.streams import AsyncStream, Stream
-from geekai_core.wire import ChatCompletion, Message, ToolCall, Usage
+from geekai_core.wire import (
+    ChatCompletion,
+    EmbeddingList,
+    Message,
+    ModelInfo,
+    RerankList,
+    SearchResultList,
+    ToolCall,
+    Usage,
+)
 
 __all__ = [
     "MAINLAND",
@@ -55,17 +64,23 @@ __all__ = [
     "ConfigurationError",
     "ContextOverflowError",
     "Delta",
+    "EmbedOptions",
+    "EmbeddingList",
     "GeekAIError",
     "InsufficientBalanceError",
     "InvalidResponseError",
     "Message",
+    "ModelInfo",
     "NotFoundError",
     "PartialBatchError",
     "PermissionDeniedError",
     "RateLimitError",
     "RequestError",
     "RequestTooLargeError",
+    "RerankList",
+    "RerankOptions",
     "SearchConfig",
+    "SearchResultList",
     "ServerError",
     "Stream",
     "StreamInterruptedError",
