@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from geekai_testing.replies import Hold, Reply
+from geekai_testing.replies import Cut, Pause, Reply
 from tests.parity.form import FORCED, WEATHER, Answer, Check, Wish, made, says
 from tests.parity.rungs import ANN, BY_SCHEMA, Person
 from tests.parity.sides import KEY
 
-SILENCE = Answer(Reply(before=[Hold()]), Reply(before=[Hold()]))
+# Longer than the limits of the rows, and no hang where a limit is not kept.
+SILENCE = Answer(Reply(before=[Pause(3), Cut()]), Reply(before=[Pause(3), Cut()]))
 TIMED_OUT = {"error": "APITimeoutError"}
 
 LIMITS = [
