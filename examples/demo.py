@@ -258,6 +258,12 @@ def main() -> int:
     return 0
 
 
+def command(name: str) -> str:
+    """A command of this environment, as it can be typed here: it need not be on the path."""
+    path = Path(sys.executable).with_name(name)
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
 if __name__ == "__main__":
     try:
         sys.exit(main())
