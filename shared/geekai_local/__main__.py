@@ -54,10 +54,9 @@ def _run(options: argparse.Namespace) -> None:
         with serving.load(listener, library, model, options.api_key) as server:
             url = serving.base_url(listener)
             _say(_("listening on {url} with {model}"), url=url, model=model.name)
-            print(f"  export GEEKAI_BASE_URL={url}\n  export GEEKAI_API_KEY={options.api_key or 'any'}")
+            print(f"  export GEEKAI_BASE_URL={url}\n  export GEEKAI_API_KEY={options.api_key or 'any'}", flush=True)
             if options.docs:
                 _report(options.docs, library)
-            sys.stdout.flush()
             threading.Thread(target=library.prepare, name="geekai-local vectors", daemon=True).start()
             server.run(sockets=[listener])
 
@@ -75,7 +74,7 @@ def _report(docs: Path, library: Library) -> None:
 
 
 def _say(words: str, file: TextIO | None = None, **values: object) -> None:
-    print("geekai-local: " + harmless(words.format(**values)), file=file)
+    print("geekai-local: " + harmless(words.format(**values)), file=file, flush=True)
 
 
 def _model(options: argparse.Namespace) -> LocalModel | Upstream:
@@ -86,13 +85,8 @@ def _model(options: argparse.Namespace) -> LocalModel | Upstream:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="geekai-local",
-        description=_(
-            "A GeekAI endpoint on this machine, for development without a key: chat with search, citations and"
-            " thinking, /embeddings, /rerank (by the embedding model), /web_search (over the documents), /models."
-        ),
-    )
+    about = _("A GeekAI endpoint on this machine: chat with search and thinking, embeddings, reranking; no key needed.")
+    parser = argparse.ArgumentParser(prog="geekai-local", description=about)
     add = parser.add_argument
     add("--port", type=int, default=8421, help=_("port on 127.0.0.1; 0 takes a free one (default: 8421)"))
     add("--docs", type=Path, metavar="PATH", help=_("documents to search, a folder or a file (default: packaged ones)"))

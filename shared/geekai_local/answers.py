@@ -1,7 +1,4 @@
-"""A request becomes the chunks of a stream in GeekAI's shape, and the chunks become a whole answer.
-
-There is one path: a whole answer is a stream that was collected.
-"""
+"""A request becomes the chunks of a stream in GeekAI's shape, or a whole answer."""
 
 from __future__ import annotations
 
@@ -57,28 +54,21 @@ async def whole(request: ChatRequest, engine: Engine, library: Library) -> dict[
     Another server is asked for a whole answer: some do well only then what a stream should bring, too.
     """
     if isinstance(engine.model, LocalModel):
-        return await collect(answer(request, engine, library), engine)
+        total = Accumulator()
+        async with aclosing(answer(request, engine, library)) as chunks:
+            async for chunk in chunks:
+                total.feed(chunk)
+        return total.wire()
     given, shown = await _search(request, engine, library)
     plan = prompting.make_plan(request, engine.model, given)
     with engine.shielded():
-        told = (await engine.client.chat(plan.body)).raw
+        raw = (await engine.client.chat(plan.body)).raw
         choices = []
-        for choice in told["choices"]:
+        for choice in raw["choices"]:
             limited = _limited(_renamed(choice, "message"), plan)
             choices.append({**choice, **limited, "message": limited.pop("delta")})
     head = _head(request, engine, "chat.completion")
-    return {**told, **head, "choices": choices, "usage": _with_searches(told.get("usage"), request), **shown}
-
-
-async def collect(chunks: Chunks, engine: Engine) -> dict[str, Any]:
-    """The whole answer that `chunks` add up to. Raises `AnswerError`."""
-    total = Accumulator()
-    async with aclosing(chunks):
-        async for chunk in chunks:
-            with engine.shielded():
-                total.feed(chunk)
-    total.finish()
-    return total.wire()
+    return {**raw, **head, "choices": choices, "usage": _with_searches(raw.get("usage"), request), **shown}
 
 
 def _head(request: ChatRequest, engine: Engine, kind: str) -> dict[str, Any]:
@@ -128,7 +118,7 @@ class _Run:
     async def choices(self, plan: Plan) -> _Choices:
         """Answer by `plan`."""
         async for choice in self._stream(plan.body) if plan.passed_on else self._each(plan):
-            delta = choice["delta"] = {name: told for name, told in choice["delta"].items() if told and name != "role"}
+            choice["delta"] = delta = {key: part for key, part in choice["delta"].items() if part and key != "role"}
             if delta.get("reasoning_content") or delta.get("tool_calls"):
                 choice.pop("logprobs", None)  # which are of the text alone
             choice = _limited(choice, plan)
@@ -187,8 +177,8 @@ class _Run:
         yield {"delta": {"tool_calls": [{**call, "index": 0, "function": named}]}, "finish_reason": None}
         async for choice in self._stream(prompting.arguments_body(plan, function)):
             arguments, reason = choice["delta"].get("content"), choice["finish_reason"]
-            said = {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]} if arguments else {}
-            yield {"delta": said, "finish_reason": "tool_calls" if reason == "stop" else reason}
+            delta = {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]} if arguments else {}
+            yield {"delta": delta, "finish_reason": "tool_calls" if reason == "stop" else reason}
 
     async def _stream(self, body: dict[str, Any]) -> _Choices:
         """One generation. The tokens of the prompt count once, however many generations follow."""
@@ -201,9 +191,7 @@ class _Run:
             self._used["prompt_tokens"] += usage.get("prompt_tokens") or 0
 
 
-async def _search(
-    request: ChatRequest, engine: Engine, library: Library
-) -> tuple[list[dict[str, str]], dict[str, Any]]:
+async def _search(request: ChatRequest, engine: Engine, library: Library) -> tuple[list[dict[str, str]], Any]:
     """The results that go into the prompt, and the fields of the answer that tell of them; only those are cited."""
     if not request.enable_search:
         return [], {}

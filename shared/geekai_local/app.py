@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
@@ -39,22 +39,14 @@ def create_app(engine: Engine, library: Library, api_key: str | None = None) -> 
     async def chat(wanted: ChatRequest) -> dict[str, Any] | Response:
         if wanted.background and wanted.stream:
             raise AnswerError(400, "invalid_request", "background must not be true together with stream")
-        if not wanted.stream:
-            work = whole(wanted, engine, library)
-            return tasks.submit(work) if wanted.background else await work
-        chunks = answer(wanted, engine, library)
-        events = _events(await anext(chunks), chunks, bool((wanted.stream_options or {}).get("include_usage")))
-
-        async def close() -> None:  # Starlette takes a bare `chunks.aclose` for a function to be called on a thread
-            await chunks.aclose()
-
-        # However the stream ends, so does the generation: when the caller leaves, too.
-        return StreamingResponse(events, media_type="text/event-stream", background=BackgroundTask(close))
+        if wanted.stream:
+            return await _streamed(answer(wanted, engine, library), wanted.stream_options or {})
+        work = whole(wanted, engine, library)
+        return tasks.submit(work) if wanted.background else await work
 
     def route(method: str, path: str, model: type[M], answered: Callable[[M], Answered]) -> Route:
         async def handle(request: Request) -> Response:
-            guard.check_caller(request)
-            guard.check_key(request, api_key)
+            guard.check_caller(request, api_key)
             body = await guard.read_body(request)  # of a GET, too: what comes after it is the end of the caller
             named = {**request.query_params, **request.path_params}
             wanted = model.model_validate(guard.parse_body(body) if method == "POST" else named)
@@ -74,6 +66,16 @@ def create_app(engine: Engine, library: Library, api_key: str | None = None) -> 
         ],
         exception_handlers=dict.fromkeys((AnswerError, ValidationError, HTTPException, Exception), _failed),
     )
+
+
+async def _streamed(chunks: Chunks, options: dict[str, Any]) -> Response:
+    events = _events(await anext(chunks), chunks, bool(options.get("include_usage")))
+
+    async def close() -> None:  # Starlette takes a bare `chunks.aclose` for a function to be called on a thread
+        await chunks.aclose()
+
+    # However the stream ends, so does the generation: when the caller leaves, too.
+    return StreamingResponse(events, media_type="text/event-stream", background=BackgroundTask(close))
 
 
 async def _events(first: dict[str, Any], chunks: Chunks, with_usage: bool) -> AsyncIterator[bytes]:
@@ -100,17 +102,13 @@ async def _while_connected(request: Request, work: Awaitable[T]) -> T:
 
 
 def _event(payload: dict[str, Any]) -> bytes:
-    return b"data: " + _dumped(payload) + b"\n\n"
-
-
-def _dumped(value: Any) -> bytes:
-    """JSON; half a surrogate pair, which an upstream sends when it cuts a stream there, is the escape that it was."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="backslashreplace")
+    return b"data: " + _Json.render(payload) + b"\n\n"
 
 
 class _Json(JSONResponse):
-    def render(self, content: Any) -> bytes:
-        return _dumped(content)
+    @staticmethod
+    def render(content: Any) -> bytes:
+        return to_json(content, inf_nan_mode="null")
 
 
 def _body(code: str, message: str) -> dict[str, Any]:
@@ -118,16 +116,16 @@ def _body(code: str, message: str) -> dict[str, Any]:
 
 
 async def _failed(request: Request, error: Exception) -> Response:
+    status, code, words = 400, "invalid_request", str(error)
     if isinstance(error, AnswerError):
-        # What is left of a body that was too large is not read.
-        return _Json(
-            _body(error.code, str(error)), error.status, {"connection": "close"} if error.status == 413 else None
-        )
-    if isinstance(error, ValidationError):
+        status, code = error.status, error.code
+    elif isinstance(error, ValidationError):
         problem = error.errors(include_url=False, include_context=False)[0]
-        place = ".".join(map(str, problem["loc"])) or "body"
-        return _Json(_body("invalid_request", f"{place}: {problem['msg']}"), 400)
-    if isinstance(error, HTTPException):
-        code = HTTPStatus(error.status_code).name.lower()
-        return _Json(_body(code, f"{request.method} {request.url.path}: {error.detail}"), error.status_code)
-    return _Json({"message": f"internal error: {error!r}"}, 500)  # GeekAI's 500 has no `error` (observed)
+        words = f"{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}"
+    elif isinstance(error, HTTPException):
+        status, code = error.status_code, HTTPStatus(error.status_code).name.lower()
+        words = f"{request.method} {request.url.path}: {error.detail}"
+    else:
+        return _Json({"message": f"internal error: {error!r}"}, 500)  # GeekAI's 500 has no `error` (observed)
+    # What is left of a body that was too large is not read.
+    return _Json(_body(code, words), status, {"connection": "close"} if status == 413 else None)

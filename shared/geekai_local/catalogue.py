@@ -38,12 +38,12 @@ async def models(wanted: PageRequest, engine: Engine) -> dict[str, Any]:
     else:
         found = [_entry(engine.model.name, "chat", CHAT, CONTEXT)]
     found.append(_entry(embedding.NAME, "embedding", ["embedding", "rerank"], embedding.CONTEXT))
-    start = (wanted.page - 1) * wanted.page_size
-    return {"data": found[start : start + wanted.page_size], "total": len(found), **wanted.model_dump()}
+    page = found[(wanted.page - 1) * wanted.page_size :][: wanted.page_size]
+    return {"data": page, "total": len(found), **wanted.model_dump()}
 
 
 def _translated(model: ModelInfo) -> dict[str, Any]:
     """A model as an upstream lists it, in GeekAI's shape; vLLM tells the context window, others less."""
-    told = model.model_dump(exclude_none=True)
-    ours = _entry(model.id, "chat", None, told.get("max_model_len"))
-    return ours | {name: told[name] for name in ours.keys() & told.keys()}
+    known = model.model_dump(exclude_none=True)
+    ours = _entry(model.id, "chat", None, known.get("max_model_len"))
+    return ours | {name: known[name] for name in ours.keys() & known.keys()}

@@ -73,25 +73,20 @@ class Documents:
             return
         seen = set()
         for folder, folders, names in os.walk(self._root):
-            for name in sorted(folders):
-                path = Path(folder, name)
-                if name.startswith(".") or name in TOOL_FOLDERS or (path / "pyvenv.cfg").exists():
-                    self._skip(_("hidden, or a folder of tools"), path)
-                    folders.remove(name)
-                elif path.is_symlink():  # os.walk does not enter it
-                    self._skip(_("a link to a folder"), path)
-            folders.sort()
-            for path in (Path(folder, name) for name in sorted(names)):
+            for path in (Path(folder, name) for name in sorted([*folders, *names])):
                 real = Path(os.path.realpath(path))  # `resolve` raises where links go round
-                if path.name.startswith("."):
+                if path.name[0] == "." or path.name in TOOL_FOLDERS or (path / "pyvenv.cfg").exists():
+                    folders[:] = [name for name in folders if name != path.name]
                     self._skip(_("hidden, or a folder of tools"), path)
                 elif not real.is_relative_to(self._root):
                     self._skip(_("a link that leaves the folder"), path)
-                elif path.suffix.lower() not in READERS or not real.is_file():
+                elif real.is_file() and path.suffix.lower() in READERS:
+                    if real not in seen:
+                        seen.add(real)
+                        yield path
+                elif path.is_symlink() or not path.is_dir():
                     self._skip(_("of a kind that is not read"), path)
-                elif real not in seen:
-                    seen.add(real)
-                    yield path
+            folders.sort()
 
 
 def read_folder(folder: Path) -> list[Passage]:
@@ -126,8 +121,8 @@ def decode(data: bytes) -> str:
         return data.decode("utf-16", errors="replace")
     text = data.decode("utf-8-sig", errors="replace")
     if b"\0" in data:  # a character of UTF-16 below U+0100 has one
-        both = [wide for wide in map(_strictly, [data] * 2, ("utf-16-le", "utf-16-be")) if _is_text(wide)]
-        text = max(both, key=lambda wide: sum(map(str.isascii, wide)), default=text)  # swapped, "port" is "瀀漀爀琀"
+        wide = (_strictly(data, "utf-16-le"), _strictly(data, "utf-16-be"))
+        text = max(wide, key=lambda found: sum(map(str.isascii, found)) + bool(found)) or text  # swapped: "瀀漀爀琀"
     elif "\ufffd" in text:
         chinese = _strictly(data, "gb18030")
         runs = re.findall(f"[{CHINESE}]+", chinese)
@@ -139,14 +134,12 @@ def decode(data: bytes) -> str:
 
 
 def _strictly(data: bytes, encoding: str) -> str:
+    """`data` as text of this encoding, or nothing where it is none."""
     try:
-        return data.decode(encoding)
+        text = data.decode(encoding)
     except ValueError:
         return ""
-
-
-def _is_text(text: str) -> bool:
-    return bool(text) and all(character.isprintable() or character.isspace() for character in text)
+    return text if all(character.isprintable() or character.isspace() for character in text) else ""
 
 
 class _Page(HTMLParser):

@@ -25,7 +25,7 @@ CONTEXT = 512
 _AT_ONCE = 4
 """Texts per look at whether anybody still waits: a second or two where they are long; fewer would cost time."""
 
-_USUAL = [part.splitlines() for part in Path(__file__).with_name("usual.txt").read_text(encoding="utf-8").split("\n\n")]
+_USUAL = [part.splitlines() for part in Path(__file__).with_name("usual.txt").read_text("utf-8").split("\n\n")]
 """Sentences about anything, in English and in Chinese. This model finds all texts of a language alike, to a degree that
 depends on the question: how near a question is to these is taken off its nearness to a passage."""
 
@@ -63,10 +63,10 @@ class Embedder:
         import numpy as np
 
         self.prepare([text for text in texts if text not in _vectors][:most])
-        asked = self._embed([question[:_MOST_OF_A_QUESTION]], True)[0][0]
-        usual = [float(np.mean([_vectors[text] @ asked for text in sentences])) for sentences in _USUAL]
+        asking = self._embed([question[:_MOST_OF_A_QUESTION]], True)[0][0]
+        usual = [float(np.mean([_vectors[text] @ asking for text in sentences])) for sentences in _USUAL]
         return [
-            float(_vectors[text] @ asked) - usual[bool(re.search(f"[{CHINESE}]", text))] if text in _vectors else None
+            float(_vectors[text] @ asking) - usual[bool(re.search(f"[{CHINESE}]", text))] if text in _vectors else None
             for text in texts
         ]
 

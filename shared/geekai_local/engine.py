@@ -73,11 +73,11 @@ class Engine:
             status, code = 503, "model_unavailable"
             words = f" {'cannot be reached' if unreached else 'went away'}: {words}"
         elif isinstance(error, errors.APIStatusError):
-            given, told = error.status_code, error_words(error.body)[0]
+            given, reason = error.status_code, error_words(error.body)[0]
             status = 500 if given == 200 else given if 400 <= given <= 599 else 502
             code = error.code if isinstance(error.code, str) else "invalid_request" if 300 <= given < 500 else code
-            told = error.body if isinstance(error.body, str) else told or str(error.body)
-            words = f": {told[:2000] or 'an empty answer'}"
+            reason = error.body if isinstance(error.body, str) else reason or str(error.body)
+            words = f": {reason[:2000] or 'an empty answer'}"
             if isinstance(error, errors.ContextOverflowError) or "exceed_context_size_error" in str(error.body):
                 code = "context_length_exceeded"
                 if self._child:  # llama.cpp advises to increase it, for which there is no option

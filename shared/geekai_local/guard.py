@@ -22,16 +22,22 @@ MOST_BYTES = 64 * 2**20
 """Of the body of a request."""
 
 
-def check_caller(request: Request) -> None:
-    """Refuse what a browser sends for a page of another host. Raises `AnswerError`."""
-    origin = request.headers.get("origin")
-    if not _is_here(f"//{request.headers.get('host', '')}"):
+def check_caller(request: Request, api_key: str | None) -> None:
+    """Refuse what a browser sends for a page of another host, and any key but `api_key`, where there is one.
+
+    Raises `AnswerError`.
+    """
+    headers = request.headers
+    if not _is_here(f"//{headers.get('host', '')}"):
         raise AnswerError(403, "forbidden", "the host in the URL must be localhost or 127.0.0.1")
-    if origin is not None and not _is_here(origin):
+    if "origin" in headers and not _is_here(headers["origin"]):
         raise AnswerError(403, "forbidden", "a web page of another host must not call this endpoint")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method == "POST" and kind != "application/json":
         raise AnswerError(400, "invalid_request", "content-type must be application/json")
+    given = headers.get("GeekAI-API-Key") or headers.get("Authorization", "").removeprefix("Bearer ")
+    if api_key and not secrets.compare_digest(given.encode(), api_key.encode()):
+        raise AnswerError(401, "invalid_api_key", "the API key is wrong")
 
 
 def _is_here(url: str) -> bool:
@@ -41,13 +47,6 @@ def _is_here(url: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def check_key(request: Request, api_key: str | None) -> None:
-    """Refuse another key than `api_key`, where there is one. Raises `AnswerError`."""
-    given = request.headers.get("GeekAI-API-Key") or request.headers.get("Authorization", "")
-    if api_key and not secrets.compare_digest(given.removeprefix("Bearer ").encode(), api_key.encode()):
-        raise AnswerError(401, "invalid_api_key", "the API key is wrong")
 
 
 async def read_body(request: Request) -> bytes:
@@ -65,8 +64,6 @@ def parse_body(body: bytes) -> Any:
     try:
         parsed = from_json(body, allow_inf_nan=False)
         json.dumps(parsed, allow_nan=False)  # 1e999 is JSON, and infinite
-    except RecursionError as error:
-        raise AnswerError(400, "invalid_request", "the body is nested too deeply") from error
     except ValueError as error:
         raise AnswerError(400, "invalid_request", f"the body is no JSON: {error}") from error
     return parsed

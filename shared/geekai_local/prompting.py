@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from geekai_core.options import ChatRequest, SearchConfig, Thinking
+from geekai_core.request.messages import object_text
 from geekai_local.errors import AnswerError
 from geekai_local.weights import LocalModel, Upstream
 
@@ -93,8 +93,8 @@ def choice_body(plan: Plan) -> dict[str, Any]:
         {"role": "assistant", "content": '{"name": "get_time"}'},
     ]
     names = {"type": "string", "enum": [function["name"] for function in plan.forced]}
-    asked = _asked(plan, [{"role": "system", "content": system}, *example, *rest], _object({"name": names}))
-    return {**asked, "max_tokens": 128}
+    body = _schema_body(plan, [{"role": "system", "content": system}, *example, *rest], _object({"name": names}))
+    return {**body, "max_tokens": 128}
 
 
 def arguments_body(plan: Plan, function: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def arguments_body(plan: Plan, function: Mapping[str, Any]) -> dict[str, Any]:
     if not schema.get("properties"):
         schema = {**_object({}), **schema, "additionalProperties": False}
     words = f"Give the arguments of {function['name']} ({function.get('description', '')}) as JSON."
-    return _asked(plan, [*plan.body["messages"], {"role": "user", "content": words}], schema)
+    return _schema_body(plan, [*plan.body["messages"], {"role": "user", "content": words}], schema)
 
 
 def offer_first(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -153,20 +153,12 @@ def _mended(message: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(calls := message.get("tool_calls"), list):
         return message
     mended = [
-        {**call, "function": {**call["function"], "arguments": "{}"}}
-        if isinstance(call, dict) and isinstance(call.get("function"), dict) and not _has_arguments(call["function"])
+        {**call, "function": {**called, "arguments": object_text(called.get("arguments"))}}
+        if isinstance(call, dict) and isinstance(called := call.get("function"), dict)
         else call
         for call in calls
     ]
     return {**message, "tool_calls": mended}
-
-
-def _has_arguments(function: Mapping[str, Any]) -> bool:
-    arguments = function.get("arguments")
-    try:
-        return isinstance(json.loads(arguments) if isinstance(arguments, str) else arguments, dict)
-    except ValueError:
-        return False
 
 
 def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
@@ -234,8 +226,8 @@ def _thinking(body: dict[str, Any], thinking: Thinking) -> dict[str, Any]:
 
 def _thoughtless(body: dict[str, Any]) -> dict[str, Any]:
     # A format without `reasoning_format` lets llama.cpp's grammar begin with thoughts, which may take the whole answer.
-    told = {"chat_template_kwargs": {"enable_thinking": False}, "reasoning_format": "none"}
-    return {**_without(body, "thinking_budget_tokens"), **told}
+    switched = {"chat_template_kwargs": {"enable_thinking": False}, "reasoning_format": "none"}
+    return {**_without(body, "thinking_budget_tokens"), **switched}
 
 
 def _response_format(request: ChatRequest) -> dict[str, Any] | None:
@@ -262,7 +254,7 @@ def _forced(request: ChatRequest) -> tuple[dict[str, Any], ...]:
     return wanted
 
 
-def _asked(plan: Plan, messages: list[dict[str, Any]], schema: dict[str, Any]) -> dict[str, Any]:
+def _schema_body(plan: Plan, messages: list[dict[str, Any]], schema: dict[str, Any]) -> dict[str, Any]:
     form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     # Without stop words: they would cut the JSON short.
     return {**_without(_thoughtless(plan.body), "stop"), "messages": messages, "response_format": form}

@@ -79,14 +79,14 @@ async def embed(request: EmbeddingsRequest, engine: Engine, embedder: Embedder) 
 
 async def rerank(request: RerankRequest, embedder: Embedder) -> dict[str, Any]:
     """The documents that come nearest to the query, best first. Raises `AnswerError`."""
-    (query,), asked = await embedder.embed([request.query], query=True)
+    (query,), query_tokens = await embedder.embed([request.query], query=True)
     vectors, read = await embedder.embed(request.documents)
     scores: list[float] = (vectors @ query).tolist()
     ranked = sorted(range(len(scores)), key=lambda at: scores[at], reverse=True)[: request.top_n]
     return {
         "model": NAME,
         "results": [{"index": at, "relevance_score": scores[at], "document": request.documents[at]} for at in ranked],
-        "usage": {"total_tokens": asked + read, "query_tokens": asked, "documents_tokens": read},
+        "usage": {"total_tokens": query_tokens + read, "query_tokens": query_tokens, "documents_tokens": read},
     }
 
 

@@ -11,7 +11,7 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,10 +77,6 @@ class SearchIndex:
         """Forget everything."""
         self._db.close()
 
-    def search(self, query: str, count: int = 10) -> list[dict[str, str]]:
-        """The best pages for `query`, best first, in the shape of GeekAI's search results."""
-        return pages(self.find(query), count)
-
     def find(self, query: str) -> list[Passage]:
         """The passages that have to do with `query`, best first; none where it holds nothing but stop words."""
         lexical = self._lexical(query)
@@ -139,13 +135,13 @@ class Library:
 
     def prepare(self) -> None:
         """Make the vectors of all passages, which takes some 50 ms each, so that no search waits for them."""
-        if self.embedder:
-            self.embedder.prepare(map(embedded_text, list(self.documents.passages)))
+        with suppress(AnswerError):  # no model, no vectors
+            if self.embedder:
+                self.embedder.prepare(map(embedded_text, self.documents.passages))
 
     def close(self) -> None:
         """Forget the index."""
-        with self._lock:
-            self._index.close()
+        self._index.close()
 
 
 def embedded_text(passage: Passage) -> str:

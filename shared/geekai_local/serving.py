@@ -36,7 +36,7 @@ def listen(port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         words = _("cannot listen on {address}: {why}; is it running already? --port 0 takes a free port")
-        why = getattr(error, "strerror", None) or error
+        why = getattr(error, "strerror", None) or str(error)
         raise StartError(words.format(address=f"{HOST}:{port}", why=why)) from error
     return listener
 

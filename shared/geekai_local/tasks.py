@@ -41,6 +41,6 @@ class Tasks(dict[str, asyncio.Task[dict[str, Any]]]):
         if not task.done():
             return {**named, "status": "running"}
         if error := task.exception():
-            told = {"code": getattr(error, "code", "internal_error"), "message": str(error)}
-            return {**named, "status": "failed", "error": told}
+            reason = {"code": getattr(error, "code", "internal_error"), "message": str(error)}
+            return {**named, "status": "failed", "error": reason}
         return {**task.result(), **named, "status": "succeed"}

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from examples.demo import read_questions
 from geekai_core.wire import ChatCompletion
-from geekai_local.questions import read_questions
 from geekai_local.serving import serve
 from tests.local.conftest import Caller
 

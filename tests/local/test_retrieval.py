@@ -149,7 +149,7 @@ def test_a_web_search_that_finds_nothing_is_an_empty_list(client: Any) -> None:
         ({"count": 0}, "count"),
         ({"count": 51}, "count"),
         ({"prompt": None}, "prompt"),
-        ({"recency_filter": "昨天"}, "recency_filter"),
+        ({"recency_filter": ["昨天"]}, "recency_filter"),
     ],
 )
 def test_what_cannot_be_searched_for_is_a_400(caller: Caller, fields: dict[str, Any], place: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -78,6 +79,17 @@ def test_half_a_surrogate_pair_is_passed_on_as_the_escape_that_it_was(over: Over
     upstream.play(Reply(500, {}, rb'{"error": {"message": "\ud83d no"}}'))
     with pytest.raises(ServerError, match="no"):
         client.chat(**asked())
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_numbers_that_json_has_not_are_null(plain: httpx.Client, upstream: ScriptedServer, stream: bool) -> None:
+    """As llama.cpp gives the log probability of what cannot come."""
+    logprobs = {"content": [{"token": "a", "logprob": -math.inf, "top_logprobs": []}]}
+    answer = json_reply(completion("a", choices=[{**completion("a")["choices"][0], "logprobs": logprobs}]))
+    upstream.play(sse(json.dumps(delta("a", finish_reason="stop", logprobs=logprobs))) if stream else answer)
+    found = plain.post("/chat/completions", json=asked(stream=stream, logprobs=True)).text
+    assert '"logprob":null' in found
+    assert "Infinity" not in found
 
 
 def test_a_vector_of_no_numbers_is_a_502(plain: httpx.Client, upstream: ScriptedServer) -> None:
