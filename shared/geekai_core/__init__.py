@@ -28,7 +28,15 @@ from geekai_core.errors import (
     StreamInterruptedError,
     TaskFailedError,
 )
-from geekai_core.options import ChatOptions, ClientOptions, EmbedOptions, RerankOptions, SearchConfig, Thinking
+from geekai_core.options import (
+    ChatOptions,
+    ChatRequest,
+    ClientOptions,
+    EmbedOptions,
+    RerankOptions,
+    SearchConfig,
+    Thinking,
+)
 from geekai_core.response.deltas import Delta
 from geekai_core.response.tool_calls import ToolCallPiece
 from geekai_core.streams import AsyncStream, Stream

@@ -100,3 +100,9 @@ def test_a_call_leaves_nothing_to_the_garbage_collector(streamed: bool):
             assert not any(isinstance(one, httpx.Response) for one in gc.get_objects())
         finally:
             gc.enable()
+
+
+def test_every_name_that_the_core_promises_is_there() -> None:
+    import geekai_core
+
+    assert [name for name in geekai_core.__all__ if not hasattr(geekai_core, name)] == []
