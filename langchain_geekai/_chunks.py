@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from langchain_core import messages
@@ -27,20 +28,22 @@ class AIMessageChunk(messages.AIMessageChunk, defer_build=True):
     """
 
     def __add__(self, other: Any) -> Any:
-        return _settled(messages.AIMessageChunk.__add__(_plain(self), other))
+        return _settled(messages.AIMessageChunk.__add__(_plain(self), other), self, other)
 
     def __radd__(self, other: Any) -> Any:
         if not isinstance(other, messages.AIMessageChunk):
             return NotImplemented
-        return _settled(messages.AIMessageChunk.__add__(other, _plain(self)))
+        return _settled(messages.AIMessageChunk.__add__(other, _plain(self)), other, self)
 
 
 def _plain(chunk: AIMessageChunk) -> messages.AIMessageChunk:
     return construct_unvalidated(messages.AIMessageChunk, chunk.__dict__, chunk.model_fields_set, {})
 
 
-def _settled(total: Any) -> Any:
-    """A sum of chunks; one that holds the end has its calls read strictly."""
+def _settled(total: Any, first: Any, others: Any) -> Any:
+    """A sum of chunks, with the name that LangChain leaves out; one that holds the end has its calls read strictly."""
+    last = others[-1] if isinstance(others, (list, tuple)) and others else others
+    total.name = first.name or getattr(last, "name", None)
     if total.chunk_position != "last":
         return _ours(total)
     given = ((piece["id"], piece["name"], piece["args"]) for piece in total.tool_call_chunks)
@@ -85,9 +88,9 @@ class Chunks:
         kwargs = {} if reasoning is None else {"reasoning_content": reasoning}
         return build_chunk(content or "", kwargs, metadata, pieces)
 
-    def end(self, answer: ChatCompletion) -> ChatGenerationChunk:
-        """What is left to say at the end, each thing once."""
-        told = ParsedAnswer(answer)
+    def end(self, answer: ChatCompletion, wanted: Mapping[str, Any]) -> ChatGenerationChunk:
+        """What is left to say at the end, each thing once. `wanted`: keywords of `ParsedAnswer`."""
+        told = ParsedAnswer(answer, **wanted)
         kwargs, metadata = told.additional_kwargs, told.response_metadata
         kwargs.pop("reasoning_content", None)  # it was streamed
         others = [choice.model_dump(exclude_unset=True) for choice in answer.choices[1:]]
@@ -105,6 +108,7 @@ class Chunks:
             additional_kwargs=kwargs,
             response_metadata=metadata,
             usage_metadata=told.usage,
+            name=told.name,
             chunk_position="last",
         )
         reason = metadata.get("finish_reason")

@@ -53,5 +53,7 @@ def gather(answer: Mapping[str, Any]) -> None:
 
 
 def documents(found: Iterable[Source]) -> list[Document]:
-    """Sources as documents."""
-    return [Document(source.content or "", metadata=metadata(source)) for source in found]
+    """Sources as documents; `source`, the URL or else the title, is what LangChain's own chains and indexes read."""
+    return [
+        Document(one.content or "", metadata={**metadata(one), "source": one.url or one.title or ""}) for one in found
+    ]

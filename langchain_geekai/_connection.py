@@ -39,7 +39,7 @@ class GeekAIConnection(Component):
     else:
         api_key = property(attrgetter("geekai_api_key"))
         base_url = property(attrgetter("geekai_api_base"))
-        request_timeout = property(attrgetter("timeout"))
+        request_timeout = property(attrgetter("timeout"), lambda self, limit: setattr(self, "timeout", limit))
     http_client: Any = Field(default=None, exclude=True, repr=False)
     """An `httpx.Client` of your own, which you close. It does not pickle: another process makes its own."""
     http_async_client: Any = Field(default=None, exclude=True, repr=False)

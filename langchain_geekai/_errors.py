@@ -50,6 +50,23 @@ _TWINS = {ours: _twin(ours, theirs) for ours, theirs in _PAIRS.items()}
 globals().update({twin.__name__: twin for twin in _TWINS.values()})  # where pickle looks for them
 
 
+class StructuredOutputError(errors.InvalidResponseError, lc.OutputParserException):
+    """An answer that is no object of the form that was asked for; `llm_output` is its text."""
+
+    observation: str | None = None
+    send_to_llm = False
+
+    def __init__(self, message: str, llm_output: str = "") -> None:
+        errors.GeekAIError.__init__(self, message, excerpt=llm_output, llm_output=llm_output)
+
+
+class ModelRefusalError(errors.InvalidResponseError, getattr(lc, "ModelRefusalError", lc.OutputParserException)):  # type: ignore[misc]
+    """A model that declined to give an object; `raw_message` is what it said. LangChain's own is new in 1.7.5."""
+
+    def __init__(self, message: str, raw_message: Any = None) -> None:
+        errors.GeekAIError.__init__(self, message, raw_message=raw_message)
+
+
 class langchain_errors:  # noqa: N801 - a context manager, used like a function
     """Within this block, each error of geekai_core becomes its twin. The object stays the same."""
 

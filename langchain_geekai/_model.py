@@ -10,7 +10,7 @@ from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
 from geekai_core import ChatOptions, ClientOptions, __version__
 from geekai_core.models import ModelFacts, listed_facts, model_facts
-from geekai_core.request.body import option_fields
+from geekai_core.request.body import keywords, option_fields
 from geekai_core.request.hints import warn_unlisted
 from geekai_core.wire import ModelInfo
 from langchain_geekai._connection import GeekAIConnection
@@ -67,6 +67,8 @@ class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
     """Stream the answer even where it is asked for whole."""
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Another spelling of `extra_body`, which wins."""
+    include_response_headers: bool = False
+    """Keep the response's headers in `response_metadata["headers"]`."""
 
     @model_validator(mode="after")
     def _set_geekai_version(self) -> GeekAIModel:
@@ -93,6 +95,15 @@ class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
     def model_name(self) -> str:
         """The model's id."""
         return self.model
+
+    @model_name.setter
+    def model_name(self, name: str) -> None:
+        self.model = name
+
+    def configurable_fields(self, **kwargs: Any) -> Any:
+        """LangChain's, which takes the other names of a field, such as `model_name`, too."""
+        names = keywords(type(self))
+        return super().configurable_fields(**{names.get(name, name): given for name, given in kwargs.items()})
 
     @property
     def _llm_type(self) -> str:

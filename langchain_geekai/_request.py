@@ -42,13 +42,14 @@ def _add_plain(message: BaseMessage, wire: list[Wire]) -> None:
     if isinstance(message, HumanMessage):
         role = "user"
     elif isinstance(message, SystemMessage):
-        role = message.additional_kwargs.get("__openai_role__") or "system"
+        role = "system"
     elif isinstance(message, ChatMessage):
         role = message.role
     elif isinstance(message, FunctionMessage):
         role = "function"
     else:
         raise ConfigurationError(f"a message of type {message.type!r} cannot be sent to a model")
+    role = message.additional_kwargs.get("__openai_role__") or role
     content: Any = message.content
     if not isinstance(content, str):
         results = [p for p in content if isinstance(p, dict) and p.get("type") == "tool_result"]

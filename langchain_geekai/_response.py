@@ -12,6 +12,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from geekai_core import ChatCompletion
 from geekai_core.response.arguments import InvalidArguments, read_arguments
 from geekai_core.response.finish import normal_finish_reason
+from langchain_geekai._structured import parsed_fields
 
 PROVIDER = "geekai"
 """`response_metadata["model_provider"]` and `ls_provider`; LangChain trusts reported usage where both are equal."""
@@ -20,19 +21,23 @@ Wire = dict[str, Any]
 
 
 class ParsedAnswer:
-    """One choice of an answer in LangChain's terms: what a message of it is made of, whole or at a stream's end."""
+    """One choice of an answer in LangChain's terms: what a message of it is made of, whole or at a stream's end.
+
+    `form`: the class whose object the answer is to hold, as `parsed`. `headers`: keep those of the response, too.
+    """
 
     __slots__ = (
         "additional_kwargs",
         "call_ids",
         "content",
         "invalid_tool_calls",
+        "name",
         "response_metadata",
         "tool_calls",
         "usage",
     )
 
-    def __init__(self, answer: ChatCompletion, at: int = 0) -> None:
+    def __init__(self, answer: ChatCompletion, at: int = 0, *, form: Any = None, headers: bool = False) -> None:
         wire = answer.model_dump(exclude_unset=True)
         choice: Wire = wire["choices"][at] if wire.get("choices") else {}
         message: Wire = dict(choice.pop("message", None) or {})
@@ -43,6 +48,7 @@ class ParsedAnswer:
         self.call_ids = [call["id"] for call in calls]
         extras = {call["id"]: extra for call in calls if (extra := _extras(call))}
         message.pop("role", None)
+        self.name: str | None = message.pop("name", None)
         found = {"citations": wire.pop("citations", None), "search_results": wire.pop("search_results", None)}
         kept = {**message, **found, "tool_call_extras": extras}
         self.additional_kwargs: Wire = {key: value for key, value in kept.items() if value not in (None, [], {}, "")}
@@ -50,12 +56,16 @@ class ParsedAnswer:
         self.response_metadata = {
             **_metadata(wire, choice, answer.request_id),
             **_finish_fields(choice.get("finish_reason"), refused=bool(message.get("refusal"))),
+            **({"headers": dict(answer.headers)} if headers else {}),
         }
+        if form is not None:
+            self.additional_kwargs |= parsed_fields(form, self.message())
 
     def message(self) -> AIMessage:
         """The whole message."""
         return AIMessage(
             content=self.content,
+            name=self.name,
             additional_kwargs=self.additional_kwargs,
             response_metadata=self.response_metadata,
             tool_calls=self.tool_calls,
@@ -116,7 +126,7 @@ def _metadata(wire: Wire, choice: Wire, request_id: str | None) -> Wire:
 _INPUT_DETAILS = {
     "audio_tokens": "audio",
     "cached_tokens": "cache_read",
-    "cache_creation_tokens": "cache_creation",
+    "cache_write_tokens": "cache_creation",
     "image_tokens": "image",
     "video_tokens": "video",
     "citation_tokens": "citation",

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from langchain_core import exceptions
-from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.output_parsers import BaseCumulativeTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
+from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.function_calling import convert_to_json_schema
+from langchain_core.utils.pydantic import create_model_v2
+from pydantic import BaseModel
 
-from geekai_core import ConfigurationError, InvalidResponseError, Message
+from geekai_core import ConfigurationError, GeekAIError, InvalidResponseError, Message
 from geekai_core.conversation import Goal
 from geekai_core.request.structured import Rung, request_fields, rungs, schema_name, wire_format
 from geekai_core.response.json_text import answer_json, cut_short, partial_json
+from langchain_geekai._errors import ModelRefusalError, StructuredOutputError
 from langchain_geekai._request import to_wire_messages
 
 Plan = dict[str, Any]
@@ -40,6 +43,18 @@ def goal_of(plan: Plan | None) -> Goal | None:
     return Goal(**fields, check=validator(plan.get("form")))
 
 
+def answer_class(fields: Mapping[str, Any]) -> Any:
+    """The class that the `response_format` of a call is; None where it is none."""
+    form = fields.get("response_format")
+    return form if isinstance(form, type) and validator(form) else None
+
+
+def parsed_fields(form: Any, message: AIMessage) -> dict[str, Any]:
+    """`parsed`, the object of class `form` that an answer holds, if there is one."""
+    value = AnswerParser(form=form, name=form.__name__).outcome(message)["parsed"]
+    return {} if value is None else {"parsed": value}
+
+
 def validator(form: Any) -> Any:
     """What makes an object of a JSON value: a pydantic class's own, v2 or v1; None where dicts are wanted."""
     return getattr(form, "model_validate", None) or getattr(form, "parse_obj", None)
@@ -50,8 +65,12 @@ def _shape(schema: Any) -> dict[str, Any]:
 
     LangChain writes definitions out in place, which more models understand; one that contains itself would be lost.
     """
+    if isinstance(schema, dict) and isinstance(schema.get("json_schema"), dict):
+        schema = schema["json_schema"]
     if isinstance(schema, dict) and isinstance(schema.get("schema"), dict):  # OpenAI's spelling
-        return {"name": "answer", **{key: schema[key] for key in ("schema", "name", "strict") if key in schema}}
+        described = {key: schema[key] for key in ("description",) if key in schema}
+        known = {key: schema[key] for key in ("name", "strict") if key in schema}
+        return {"name": "answer", **known, "schema": {**described, **schema["schema"]}}
     shape = convert_to_json_schema(schema)
     name = shape.get("title") or "answer"
     if isinstance(schema, type) and hasattr(schema, "model_json_schema"):
@@ -69,7 +88,9 @@ _REF = r'"#/\$defs/([^"]+)"'
 
 
 def schema_format(schema: Any, strict: bool | None) -> dict[str, Any]:
-    """The `response_format` for a schema of any kind, or for one that is in wire form already."""
+    """The `response_format` for a schema of any kind, or for one that is in wire form already; a class stays one."""
+    if strict is None and answer_class({"response_format": schema}):
+        return {"response_format": schema}
     ready = wire_format(schema) if isinstance(schema, dict) else None
     if ready is not None and ready.get("type") in ("json_schema", "json_object", "text"):
         return {"response_format": ready}
@@ -79,7 +100,7 @@ def schema_format(schema: Any, strict: bool | None) -> dict[str, Any]:
 class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
     """An answer to the object that was asked for, wherever the model put its JSON; growing objects while it streams.
 
-    A pydantic class gives its instances, anything else dicts. Raises `OutputParserException`.
+    A pydantic class gives its instances, anything else dicts. Raises `StructuredOutputError`, and `ModelRefusalError`.
     """
 
     form: Any = None
@@ -90,6 +111,22 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
     def _type(self) -> str:
         return "geekai-answer"
 
+    @property
+    def OutputType(self) -> Any:  # noqa: N802 - LangChain's name
+        return self.form if isinstance(self.form, type) else Any
+
+    def get_output_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
+        """The class that was asked for, or the schema of one of that name."""
+        is_model = isinstance(self.form, type) and issubclass(self.form, BaseModel)
+        return self.form if is_model else create_model_v2(self.name, root=self.OutputType)
+
+    def outcome(self, message: Any) -> dict[str, Any]:
+        """`parsed`, the object, and `parsing_error`, why there is none; neither where another tool was called."""
+        try:
+            return {"parsed": self.parse_result([ChatGeneration(message=message)]), "parsing_error": None}
+        except GeekAIError as error:
+            return {"parsed": None, "parsing_error": error}
+
     def parse(self, text: str) -> Any:
         """Parse an answer that is text alone."""
         return self.parse_result([ChatGeneration(message=AIMessage(text))])
@@ -98,12 +135,13 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         """The object; while `partial`, as far as it goes, or None."""
         message: Any = result[0].message if isinstance(result[0], ChatGeneration) else AIMessage(result[0].text)
         partial = partial and getattr(message, "chunk_position", None) != "last"
-        cut = message.response_metadata.get("finish_reason") == "length"
+        if not partial:
+            _raise_if_refused(message)
+        cut = message.response_metadata.get("normalized_finish_reason") == "length"
         try:
             if partial:
                 value = partial_json(_said(message))
             else:
-                _raise_if_refused(message)
                 if any(call["name"] != schema_name(self.name) for call in message.tool_calls):
                     return None  # another tool, which was offered beside
                 value = answer_json(_plain(message), self.rung)
@@ -115,7 +153,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
             told = f"the answer does not fit: {exc}"
             if cut:
                 told = str(cut_short(getattr(exc, "excerpt", "") or _said(message)))
-            raise OutputParserException(told, llm_output=str(message.text)) from exc
+            raise StructuredOutputError(told, str(message.text)) from exc
 
 
 def _plain(message: AIMessage) -> Message:
@@ -128,13 +166,11 @@ def _plain(message: AIMessage) -> Message:
 
 
 def _raise_if_refused(message: BaseMessage) -> None:
-    """Raise `ModelRefusalError`, or a parser's error where langchain-core is older than 1.7.5 and has none."""
+    """Raise `ModelRefusalError` for an answer that is a refusal."""
     words = message.additional_kwargs.get("refusal")
     if words or message.response_metadata.get("finish_reason") == "content_filter":
         told = f"the model refused: {words or 'its answer was withheld by a content filter'}"
-        if hasattr(exceptions, "ModelRefusalError"):
-            raise exceptions.ModelRefusalError(told, raw_message=message)
-        raise OutputParserException(told, llm_output=str(message.text))
+        raise ModelRefusalError(told, message)
 
 
 def _said(message: BaseMessage) -> str:

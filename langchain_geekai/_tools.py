@@ -24,6 +24,8 @@ def bound_tools(
     """
     functions, fields = split_switches(tools)
     if not functions:
+        if not fields and isinstance(tool_choice, (str, dict)):
+            wire_choice(tool_choice, [])
         return fields
     fields["tools"] = [to_wire_tool(tool, strict) for tool in functions]
     for tool, wire in zip(functions, fields["tools"], strict=True):

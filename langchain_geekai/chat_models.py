@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any
 
 from langchain_core.language_models import LanguageModelInput
@@ -26,7 +25,7 @@ from langchain_geekai._errors import langchain_errors
 from langchain_geekai._model import GeekAIModel
 from langchain_geekai._request import to_wire_messages
 from langchain_geekai._response import ParsedAnswer
-from langchain_geekai._structured import AnswerParser, Plan, goal_of, plan_for, schema_format
+from langchain_geekai._structured import AnswerParser, Plan, answer_class, goal_of, plan_for, schema_format
 from langchain_geekai._tools import bound_tools, to_wire_tool
 
 _FRAMEWORK = frozenset({"ls_structured_output_format", "structured_output_format", "stream"})
@@ -119,23 +118,31 @@ class ChatGeekAI(GeekAIModel):
         """What is sent. Raises `ConfigurationError`."""
         call = {name: value for name, value in kwargs.items() if name not in _FRAMEWORK}
         plan: Plan | None = call.pop("structured_plan", None)
+        if plan is None and answer_class(call):
+            plan = plan_for(call.pop("response_format"), "json_schema", strict=None, supports_tools=False)
         call["extra_body"] = flat_bodies(call.pop("model_kwargs", None), call.get("extra_body"))
         if stop is not None:
             call["stop"] = stop
         wire = to_wire_messages(messages)
         return chat_request(self, wire, call, also=self.model_kwargs, goal=goal_of(plan), stream=stream)
 
+    def _told(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """What a call wants to hear beside the answer: keywords of `ParsedAnswer`."""
+        return {"form": answer_class(kwargs), "headers": self.include_response_headers}
+
     def _generate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         with langchain_errors():
-            return _result(self._clients()[0].converse(self._request(messages, stop, kwargs)).answer)
+            outcome = self._clients()[0].converse(self._request(messages, stop, kwargs))
+        return _result(outcome.answer, self._told(kwargs))
 
     async def _agenerate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         with langchain_errors():
-            return _result((await self._clients()[1].converse(self._request(messages, stop, kwargs))).answer)
+            outcome = await self._clients()[1].converse(self._request(messages, stop, kwargs))
+        return _result(outcome.answer, self._told(kwargs))
 
     def _stream(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
@@ -149,7 +156,7 @@ class ChatGeekAI(GeekAIModel):
                         if run_manager:
                             run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
-                yield chunks.end(stream.answer)
+                yield chunks.end(stream.answer, self._told(kwargs))
 
     async def _astream(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
@@ -163,7 +170,7 @@ class ChatGeekAI(GeekAIModel):
                         if run_manager:
                             await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
-                yield chunks.end(stream.answer)
+                yield chunks.end(stream.answer, self._told(kwargs))
 
     def _streaming_disabled(self, **kwargs: Any) -> bool:
         """A background task cannot stream: what LangChain would stream by itself is then asked for whole."""
@@ -174,7 +181,8 @@ class ChatGeekAI(GeekAIModel):
         total, told = Collected(), [output for output in outputs if output]
         for output in told:
             total.add({"usage": output.get("token_usage")})
-        return {"token_usage": total.usage, "model_name": told[0].get("model_name") if told else None}
+        named = [output["model_name"] for output in told if output.get("model_name")]
+        return {"token_usage": total.usage, "model_name": (named or [self.model])[0]}
 
     def bind_tools(
         self,
@@ -214,7 +222,8 @@ class ChatGeekAI(GeekAIModel):
 
         `method`: `json_schema`, `function_calling` or `json_mode`. Where a model refuses one, the next is tried.
         `include_raw`: a dict with `raw`, `parsed` and `parsing_error`. `tools`: offered beside. A stream yields growing
-        objects. Raises `ConfigurationError`, and, when the answer does not fit, `OutputParserException`.
+        objects. Raises `ConfigurationError`, and, when the answer does not fit, an error that is GeekAI's
+        `InvalidResponseError` and LangChain's `OutputParserException`.
         """
         with langchain_errors():
             plan = plan_for(schema, method, strict=strict, supports_tools=supports_tools(self.model))
@@ -225,9 +234,10 @@ class ChatGeekAI(GeekAIModel):
         parser = AnswerParser(form=schema, rung=plan["method"], name=plan.get("name", "answer"))
         if not include_raw:
             return model | parser
-        parsed = RunnablePassthrough.assign(parsed=itemgetter("raw") | parser, parsing_error=lambda _: None)
-        broken = RunnablePassthrough.assign(parsed=lambda _: None)
-        return RunnableMap(raw=model) | parsed.with_fallbacks([broken], exception_key="parsing_error")
+        return RunnableMap(raw=model) | RunnablePassthrough.assign(
+            parsed=lambda given: parser.outcome(given["raw"])["parsed"],
+            parsing_error=lambda given: parser.outcome(given["raw"])["parsing_error"],
+        )
 
     def get_num_tokens(self, text: str) -> int:
         """About how many tokens a text has: an offline estimate that knows Chinese, or `custom_get_token_ids`."""
@@ -241,11 +251,11 @@ class ChatGeekAI(GeekAIModel):
         return estimate_messages(wire, [to_wire_tool(tool) for tool in tools or ()])
 
 
-def _result(answer: ChatCompletion) -> ChatResult:
+def _result(answer: ChatCompletion, wanted: Mapping[str, Any]) -> ChatResult:
     """All the answers of one request."""
     generations = []
     for at in range(max(len(answer.choices), 1)):
-        told = ParsedAnswer(answer, at)
+        told = ParsedAnswer(answer, at, **wanted)
         info = {key: value for key, value in told.response_metadata.items() if key in ("finish_reason", "logprobs")}
         generations.append(ChatGeneration(message=told.message(), generation_info=info))
     metadata = generations[0].message.response_metadata

@@ -7,7 +7,6 @@ another way, an answer that does not fit is sent back once. What a model refused
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from geekai_core.config import Config
 from geekai_core.errors import GeekAIError, InvalidResponseError
 from geekai_core.memory import remember, remembered
 from geekai_core.options import ReasoningHistory
+from geekai_core.request.hints import warn
 from geekai_core.request.messages import sendable
 from geekai_core.request.refusals import refused
 from geekai_core.request.structured import (
@@ -177,7 +177,7 @@ class _Attempts:
         if not names:
             return False
         if "tool_choice" in names and is_forced(body.get("tool_choice")):
-            warnings.warn(f"no forced tool_choice for this model, its tools are only offered: {error}", stacklevel=3)
+            warn(f"no forced tool_choice for this model, its tools are only offered: {error}")
             return self._learn("tool_choice")
         if "stream" in names and not body.get("stream"):
             return self._learn("stream")
@@ -293,7 +293,10 @@ def _asking(body: Body, goal: Goal, rung: Rung, *, offered: bool) -> Body:
     asking = {key: value for key, value in body.items() if key not in ("response_format", "json_mode")}
     if needs_instruction(rung, thinking=offered):
         asking["messages"] = instructed(body["messages"], schema_instruction(goal.schema))
-    fields = request_fields(rung, goal.schema, goal.name, strict=goal.strict, thinking=offered)
+    strict = goal.strict
+    if strict is None and goal.check is not None and rung == "json_schema":
+        strict = True  # a class's own schema is open, which strict servers refuse
+    fields = request_fields(rung, goal.schema, goal.name, strict=strict, thinking=offered)
     if "tools" in fields:
         fields["tools"] = [*body.get("tools", []), *fields["tools"]]
         fields["parallel_tool_calls"] = body.get("parallel_tool_calls", False)

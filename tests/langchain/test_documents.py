@@ -14,9 +14,15 @@ RESULTS = [
     {"title": "Third", "link": "https://c.example", "content": "Wool."},
 ]
 METADATA = [
-    {"number": 1, "url": URLS[0]},
-    {"number": 2, "title": "轮渡", "url": URLS[1], "link": URLS[1], "media": "B"},
-    {"number": 3, "title": "Third", "url": "https://c.example", "link": "https://c.example"},
+    {"number": 1, "url": URLS[0], "source": URLS[0]},
+    {"number": 2, "title": "轮渡", "url": URLS[1], "source": URLS[1], "link": URLS[1], "media": "B"},
+    {
+        "number": 3,
+        "title": "Third",
+        "url": "https://c.example",
+        "source": "https://c.example",
+        "link": "https://c.example",
+    },
 ]
 
 

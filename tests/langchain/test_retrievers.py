@@ -56,11 +56,12 @@ async def test_a_page_is_a_document_with_its_rank_title_url_and_the_rest_as_it_c
     assert first.page_content == "九点开船。"
     assert first.metadata == {
         "number": 1, "title": "时刻表", "url": "https://a.example/ferry", "link": "https://a.example/ferry",
-        "icon": "https://a.example/i", "media": "A",
+        "source": "https://a.example/ferry", "icon": "https://a.example/i", "media": "A",
     }  # fmt: skip
     assert second.page_content == "No ferry in fog."
     assert second.metadata == {
         "number": 2, "title": "Notices", "url": "https://b.example", "publish_date": "2026-11-01",
+        "source": "https://b.example",
     }  # fmt: skip
     assert (third.page_content, third.metadata["number"]) == ("", 3)
     assert collected.billed_units == 1

@@ -38,7 +38,7 @@ def refuse_unknown(cls: type[BaseModel], given: Iterable[str]) -> None:
 
     Also where `cls` needs a model and none is given.
     """
-    names = _keywords(cls)
+    names = keywords(cls)
     taken: dict[str, str] = {}
     for name in given:
         field = names.get(name)
@@ -53,7 +53,7 @@ def refuse_unknown(cls: type[BaseModel], given: Iterable[str]) -> None:
 
 
 @functools.cache
-def _keywords(cls: type[BaseModel]) -> dict[str, str]:
+def keywords(cls: type[BaseModel]) -> dict[str, str]:
     """The field that each keyword of a constructor stands for."""
     names: dict[str, str] = {}
     for name, declared in cls.model_fields.items():
@@ -63,7 +63,7 @@ def _keywords(cls: type[BaseModel]) -> dict[str, str]:
     return names
 
 
-_PER_CALL = _keywords(ChatOptions) | {
+_PER_CALL = keywords(ChatOptions) | {
     name: name
     for name in ("model", "tools", "tool_choice", "functions", "function_call", "stream_options", "extra_body")
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import re
+import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -48,14 +49,27 @@ def unknown_field(name: str, known: Iterable[str]) -> ConfigurationError:
     )
 
 
+_NOT_THE_USER = frozenset(
+    {"geekai_core", "langchain_geekai", "llama_index_geekai", "langchain_core", "llama_index", "langchain", "langgraph"}
+)
+
+
+def warn(words: str) -> None:
+    """Warn, pointing at the line outside of this package and the frameworks that led here."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USER:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(words, stacklevel=level)
+
+
 def warn_unable(model: str) -> None:
     """Warn that tools are offered to a model that cannot call them (documented)."""
-    warnings.warn(f"{model} is known to have no function calling; its tools are sent anyway", stacklevel=3)
+    warn(f"{model} is known to have no function calling; its tools are sent anyway")
 
 
 def warn_unlisted(model: str, instead: str) -> None:
     """Warn that `/models`, just asked, says nothing of a model's context window."""
-    warnings.warn(f"GeekAI's /models does not say the context window of {model!r}; {instead}", stacklevel=4)
+    warn(f"GeekAI's /models does not say the context window of {model!r}; {instead}")
 
 
 def warn_undescribed(tool: Mapping[str, Any]) -> None:
@@ -63,10 +77,7 @@ def warn_undescribed(tool: Mapping[str, Any]) -> None:
     function = tool.get("function") or {}
     name, text = function.get("name"), function.get("description") or ""
     if _says_nothing(str(name), str(text)):
-        warnings.warn(
-            f"the tool '{name}' has no description: give it a docstring, so that the model knows when to call it",
-            stacklevel=3,
-        )
+        warn(f"the tool '{name}' has no description: give it a docstring, so that the model knows when to call it")
 
 
 @functools.lru_cache(maxsize=1024)  # agents bind the same tools anew at each step
@@ -81,13 +92,13 @@ def warn_idle(body: Mapping[str, Any], settings: Iterable[tuple[str, str, type[B
         if not value:
             continue
         if not body.get(switch):
-            warnings.warn(f"'{setting}' has no effect without {switch}=True; it is sent as given", stacklevel=3)
+            warn(f"'{setting}' has no effect without {switch}=True; it is sent as given")
         try:
             form.model_validate(value)
         except ValidationError as exc:
             for error in exc.errors(include_url=False):
                 where = ".".join((setting, *map(str, error["loc"])))
-                warnings.warn(f"{where}={error['input']!r}: {error['msg']}; it is sent as given", stacklevel=3)
+                warn(f"{where}={error['input']!r}: {error['msg']}; it is sent as given")
         for key in value if isinstance(value, dict) else ():
             if key not in form.model_fields and (hint := nearest(key, form.model_fields, 0.8)):
-                warnings.warn(f"{setting} has no field '{key}'{hint} It is sent as given", stacklevel=3)
+                warn(f"{setting} has no field '{key}'{hint} It is sent as given")

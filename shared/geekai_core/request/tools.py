@@ -113,7 +113,8 @@ def wire_choice(choice: Any, tools: Sequence[Any]) -> Any:
         return choice
     names = [name for tool in tools if (name := tool_name(tool)) is not None]
     if choice not in names:
-        raise ConfigurationError(f"tool_choice names no bound tool: {choice!r}{nearest(str(choice), names)}")
+        hint = nearest(str(choice), names) if names else "; there are no tools: pass some, or leave tool_choice out"
+        raise ConfigurationError(f"tool_choice names no bound tool: {choice!r}{hint}")
     return {"type": "function", "function": {"name": wire_name(choice)}}
 
 
