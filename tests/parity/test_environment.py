@@ -15,10 +15,6 @@ from langchain_geekai import ChatGeekAI
 from llama_index_geekai import GeekAI
 
 NOT_YET = {
-    "[::1],127.0.0.1",
-    "fe80::/10,127.0.0.1",
-    "a missing file",
-    "a file without certificates",
     "by position",
     "a value error",
 }
