@@ -45,7 +45,7 @@ ALLOWED = {
     },
 }
 RANKS = {
-    **dict.fromkeys(("_version", "errors", "harmless", "memory"), 0),
+    **dict.fromkeys(("_version", "errors", "harmless", "lenient", "memory"), 0),
     **dict.fromkeys(("options", "wire"), 1),
     **dict.fromkeys(("response", "citations", "tokens", "models"), 2),
     "request": 3,
