@@ -8,9 +8,9 @@ from llama_index.core.base.llms import types as li
 
 from geekai_core.response.deltas import Delta
 from geekai_core.response.tool_calls import ToolCallPiece
-from geekai_core.wire import ChatCompletion, FunctionCall
-from llama_index_geekai._response import Reading, build, call_block, from_wire_answer, from_wire_logprobs, wire_call
-from llama_index_geekai._tools import Arguments, WireToolCall
+from geekai_core.wire import FunctionCall
+from llama_index_geekai._response import build, call_block, from_wire_logprobs, wire_call
+from llama_index_geekai._tools import GrowingKwargs, WireToolCall
 
 
 class _GrowingCall:
@@ -22,7 +22,7 @@ class _GrowingCall:
         self.id = ""
         self.name = ""
         self.arguments = ""
-        self.parsed = Arguments()
+        self.parsed = GrowingKwargs()
         self.wire: WireToolCall
         self.block: li.ToolCallBlock
 
@@ -31,17 +31,16 @@ class _GrowingCall:
         self.name += piece.name or ""
         self.arguments += piece.arguments
         self.wire = wire_call(self.id, FunctionCall(name=self.name, arguments=self.arguments))
-        self.wire._arguments = self.parsed
+        self.wire._growing = self.parsed
         self.block = call_block(self.wire)
 
 
 class StreamedAnswer:
     """The pieces of a stream as responses: each holds the message so far, and none changes once it was given out."""
 
-    __slots__ = ("_calls", "_reading", "_said", "_text", "_thinking", "_thought")
+    __slots__ = ("_calls", "_said", "_text", "_thinking", "_thought")
 
-    def __init__(self, reading: Reading) -> None:
-        self._reading = reading
+    def __init__(self) -> None:
         self._text = ""
         self._said: li.TextBlock | None = None
         self._thought = ""
@@ -93,9 +92,3 @@ class StreamedAnswer:
             blocks += [call.block for call in self._calls]
             extra["tool_calls"] = [call.wire for call in self._calls]
         return build(li.ChatMessage, role=li.MessageRole.ASSISTANT, additional_kwargs=extra, blocks=blocks)
-
-    def last(self, answer: ChatCompletion) -> li.ChatResponse:
-        """The last response: the whole message, usage, sources, finish reason, and the whole answer as `raw`."""
-        response = from_wire_answer(answer, self._reading)
-        response.delta = ""
-        return response

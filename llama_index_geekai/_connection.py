@@ -22,6 +22,11 @@ else:
     Key = HttpClient = HttpAsyncClient = Any  # httpx is imported with the first request
 
 
+def other_name(field: str) -> Any:
+    """A property that is another name of a field."""
+    return property(attrgetter(field), lambda self, value: setattr(self, field, value))
+
+
 class GeekAIConnection(Component):
     """The fields and clients of an object that talks to GeekAI."""
 
@@ -35,7 +40,7 @@ class GeekAIConnection(Component):
         base_url: str | None = None
         """Another name of `api_base`."""
     else:
-        base_url = property(attrgetter("api_base"))
+        base_url = other_name("api_base")
     reuse_client: bool = True
     """False makes an HTTP client for each call and closes it."""
     http_client: HttpClient = Field(default=None, exclude=True, repr=False)

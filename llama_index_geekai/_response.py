@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 from llama_index.core.base.llms import types as li
 from pydantic import BaseModel
 
-from geekai_core import ChatCompletion, Message
+from geekai_core import ChatCompletion
 from geekai_core.adapters.unvalidated import construct_unvalidated
 from geekai_core.citations import sources
-from geekai_core.wire import FunctionCall
+from geekai_core.response.finish import normal_finish_reason
+from geekai_core.wire import Choice, FunctionCall
 from llama_index_geekai._content import from_wire_audio, from_wire_images
-from llama_index_geekai._tools import WireToolCall
+from llama_index_geekai._tools import WireToolCall, invalid_call
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -48,8 +49,12 @@ class Reading:
     citation_blocks: bool = False
 
 
-def from_wire_message(message: Message, reading: Reading, reasoning_tokens: int | None = None) -> li.ChatMessage:
-    """An answer's message: thoughts, text, images, speech, tool calls as blocks, the rest in `additional_kwargs`."""
+def from_wire_message(choice: Choice, reading: Reading, reasoning_tokens: int | None = None) -> li.ChatMessage:
+    """An answer's message: thoughts, text, images, speech, tool calls as blocks, the rest in `additional_kwargs`.
+
+    `invalid_tool_calls` there has the calls that cannot run, each with its `error`.
+    """
+    message = choice.message
     blocks: list[li.ContentBlock] = []
     extra = dict(message.model_extra or {})
     if message.reasoning_content:
@@ -69,13 +74,16 @@ def from_wire_message(message: Message, reading: Reading, reasoning_tokens: int 
     if calls:
         extra["tool_calls"] = calls
         blocks += [call_block(call) for call in calls]
+        if invalid := [told for call in calls if (told := invalid_call(call, choice.finish_reason))]:
+            extra["invalid_tool_calls"] = invalid
     return build(li.ChatMessage, role=li.MessageRole.ASSISTANT, additional_kwargs=extra, blocks=blocks)
 
 
 def wire_call(id: str | None, function: FunctionCall | None, added: Mapping[str, Any] | None = None) -> WireToolCall:
     """A tool call with what its vendor `added` to it."""
-    name, arguments = (function.name or "", function.arguments or "") if function else ("", "")
-    named = FunctionCall(name=name, arguments=arguments)
+    function = function or FunctionCall()
+    further = function.model_extra or {}
+    named = FunctionCall(name=function.name or "", arguments=function.arguments or "", **further)
     return WireToolCall(id=id or "", type="function", function=named, **(added or {}))
 
 
@@ -104,18 +112,19 @@ _TOKENS = ("prompt_tokens", "completion_tokens", "total_tokens")
 def from_wire_answer(answer: ChatCompletion, reading: Reading) -> li.ChatResponse:
     """The response to a whole answer; a stream's last response is the same, but for its `delta`."""
     details = answer.usage.completion_tokens_details if answer.usage else None
-    message = from_wire_message(answer.message, reading, details.reasoning_tokens if details else None)
+    first, *others = answer.choices or [Choice()]
+    message = from_wire_message(first, reading, details.reasoning_tokens if details else None)
     if answer.citations:
         message.additional_kwargs["citations"] = answer.citations
     if reading.citation_blocks:
         message.blocks.extend(citation_blocks(answer))
-    first = answer.choices[0] if answer.choices else None
     extra = _extra(answer)
-    if first is not None and first.finish_reason:
+    if first.finish_reason:
         extra["finish_reason"] = first.finish_reason
-    if len(answer.choices) > 1:
-        extra["alternatives"] = [from_wire_message(choice.message, reading) for choice in answer.choices[1:]]
-    logprobs = first.logprobs.model_dump() if first is not None and first.logprobs else None
+        extra["normalized_finish_reason"] = normal_finish_reason(first.finish_reason)
+    if others:
+        extra["alternatives"] = [from_wire_message(choice, reading) for choice in others]
+    logprobs = first.logprobs.model_dump() if first.logprobs else None
     return build(
         li.ChatResponse,
         message=message,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, aclosing, closing, suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import aclosing, closing, suppress
+from typing import TYPE_CHECKING, Any, cast
 
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ChatResponseAsyncGen, ChatResponseGen
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
@@ -13,15 +13,11 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ValidationError
 
-from geekai_core.client import AsyncClient, Client
-from geekai_core.conversation import Goal, Outcome, Request, goal_of
-from geekai_core.request.structured import (
-    Rung,
-)
+from geekai_core.conversation import Goal, goal_of
+from geekai_core.request.structured import Rung
 from geekai_core.response.json_text import partial_json
-from llama_index_geekai._chunks import StreamedAnswer
+from llama_index_geekai._conversing import Conversing, Exchange
 from llama_index_geekai._events import CHAT, llm_events
-from llama_index_geekai._response import Reading, from_wire_answer
 
 dispatcher = get_dispatcher("llama_index.core.llms.llm")  # core's own, so that the same handlers hear us
 
@@ -76,80 +72,45 @@ class Partials:
                     return
 
 
-class StructuredLLMMixin(FunctionCallingLLM):
+class StructuredLLM(Conversing, FunctionCallingLLM):
     """The structured half of `GeekAI`. Program modes other than DEFAULT and FUNCTION are left to LlamaIndex."""
 
     if TYPE_CHECKING:  # what `GeekAI` brings
 
-        def _request(
+        def _exchange(
             self, messages: Sequence[ChatMessage], kwargs: dict[str, Any], *, goal: Goal, stream: bool = False
-        ) -> tuple[Request, Reading]: ...
-        def _client(self) -> AbstractContextManager[Client]: ...
-        def _async_client(self) -> AbstractAsyncContextManager[AsyncClient]: ...
+        ) -> Exchange: ...
 
     @llm_events(CHAT)
-    def _predict(
-        self, messages: Sequence[ChatMessage], goal: Goal, outcome: list[Outcome], **kwargs: Any
-    ) -> ChatResponse:
-        """The last answer of a conversation after an object; adds its `outcome`."""
-        request, reading = self._request(messages, kwargs, goal=goal)
-        with self._client() as client:
-            outcome.append(client.converse(request))
-        return from_wire_answer(outcome[0].answer, reading)
+    def _predict(self, messages: Sequence[ChatMessage], exchange: Exchange, **kwargs: Any) -> ChatResponse:
+        """The last answer of a conversation after an object."""
+        return cast(ChatResponse, self._ask(exchange))
 
     @llm_events(CHAT)
-    async def _apredict(
-        self, messages: Sequence[ChatMessage], goal: Goal, outcome: list[Outcome], **kwargs: Any
-    ) -> ChatResponse:
-        request, reading = self._request(messages, kwargs, goal=goal)
-        async with self._async_client() as client:
-            outcome.append(await client.converse(request))
-        return from_wire_answer(outcome[0].answer, reading)
+    async def _apredict(self, messages: Sequence[ChatMessage], exchange: Exchange, **kwargs: Any) -> ChatResponse:
+        return cast(ChatResponse, await self._aask(exchange))
 
     @llm_events(CHAT)
-    def _predict_streaming(
-        self, messages: Sequence[ChatMessage], goal: Goal, outcome: list[Outcome], **kwargs: Any
-    ) -> ChatResponseGen:
-        return self._goal_stream(*self._request(messages, kwargs, goal=goal, stream=True), outcome)
+    def _predict_pieces(self, messages: Sequence[ChatMessage], exchange: Exchange, **kwargs: Any) -> ChatResponseGen:
+        return self._pieces(exchange)
 
     @llm_events(CHAT)
-    async def _apredict_streaming(
-        self, messages: Sequence[ChatMessage], goal: Goal, outcome: list[Outcome], **kwargs: Any
+    async def _apredict_pieces(
+        self, messages: Sequence[ChatMessage], exchange: Exchange, **kwargs: Any
     ) -> ChatResponseAsyncGen:
-        return self._agoal_stream(*self._request(messages, kwargs, goal=goal, stream=True), outcome)
+        return self._apieces(exchange)
 
-    def _goal_stream(self, request: Request, reading: Reading, outcome: list[Outcome]) -> ChatResponseGen:
-        """The pieces of each answer of a conversation; adds its outcome."""
-        with self._client() as client, client.converse_streaming(request) as stream:
-            ended = None
-            while ended is None:
-                streamed = StreamedAnswer(reading)
-                for delta in stream:
-                    if (response := streamed.add(delta)) is not None:
-                        yield response
-                last = streamed.last(stream.answer)
-                ended = stream.outcome()
-        outcome.append(ended)
-        yield last
-
-    async def _agoal_stream(self, request: Request, reading: Reading, outcome: list[Outcome]) -> ChatResponseAsyncGen:
-        async with self._async_client() as client, client.converse_streaming(request) as stream:
-            ended = None
-            while ended is None:
-                streamed = StreamedAnswer(reading)
-                async for delta in stream:
-                    if (response := streamed.add(delta)) is not None:
-                        yield response
-                last = streamed.last(stream.answer)
-                ended = await stream.outcome()
-        outcome.append(ended)
-        yield last
+    def _asking(
+        self, form: type[BaseModel], prompt: Any, prompt_args: dict[str, Any], llm_kwargs: dict[str, Any] | None,
+        *, stream: bool = False,
+    ) -> tuple[list[ChatMessage], Exchange, dict[str, Any]]:  # fmt: skip
+        """The messages, the exchange and the keywords with which an object of this form is asked for."""
+        kwargs = {name: value for name, value in (llm_kwargs or {}).items() if name not in _PROGRAM_KEYWORDS}
+        messages = self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
+        return messages, self._exchange(messages, kwargs, goal=goal_for(self, form), stream=stream), kwargs
 
     def _is_ours(self) -> bool:
         return self.pydantic_program_mode in (PydanticProgramMode.DEFAULT, PydanticProgramMode.FUNCTION)
-
-    def _prompted_messages(self, prompt: Any, prompt_args: dict[str, Any]) -> list[ChatMessage]:
-        return self._extend_messages(prompt.format_messages(llm=self, **prompt_args))
 
     def structured_predict(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
@@ -161,10 +122,9 @@ class StructuredLLMMixin(FunctionCallingLLM):
         if not self._is_ours():
             return super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         _begun(output_cls, prompt, prompt_args)
-        outcome: list[Outcome] = []
-        messages = self._prompted_messages(prompt, prompt_args)
-        self._predict(messages, goal_for(self, output_cls), outcome, **_kept(llm_kwargs))
-        return _ended(outcome[0].object())
+        messages, exchange, kwargs = self._asking(output_cls, prompt, prompt_args, llm_kwargs)
+        self._predict(messages, exchange, **kwargs)
+        return _ended(exchange.object())
 
     async def astructured_predict(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
@@ -173,50 +133,42 @@ class StructuredLLMMixin(FunctionCallingLLM):
         if not self._is_ours():
             return await super().astructured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
         _begun(output_cls, prompt, prompt_args)
-        outcome: list[Outcome] = []
-        messages = self._prompted_messages(prompt, prompt_args)
-        await self._apredict(messages, goal_for(self, output_cls), outcome, **_kept(llm_kwargs))
-        return _ended(outcome[0].object())
+        messages, exchange, kwargs = self._asking(output_cls, prompt, prompt_args, llm_kwargs)
+        await self._apredict(messages, exchange, **kwargs)
+        return _ended(exchange.object())
 
     def _structured_stream_call(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> Generator[Any, None, None]:
         if not self._is_ours():
             return super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
-        return self._objects(output_cls, self._prompted_messages(prompt, prompt_args), llm_kwargs)
+        return self._objects(output_cls, *self._asking(output_cls, prompt, prompt_args, llm_kwargs, stream=True))
 
     def _objects(
-        self, output_cls: type[Any], messages: list[ChatMessage], llm_kwargs: dict[str, Any] | None
+        self, output_cls: type[Any], messages: list[ChatMessage], exchange: Exchange, kwargs: dict[str, Any]
     ) -> Generator[Any, None, None]:
-        partials, outcome = Partials(output_cls), list[Outcome]()
-        responses = self._predict_streaming(messages, goal_for(self, output_cls), outcome, **_kept(llm_kwargs))
-        with closing(responses):
+        partials = Partials(output_cls)
+        with closing(self._predict_pieces(messages, exchange, **kwargs)) as responses:
             for response in responses:
                 yield from partials.add(response)
-        yield outcome[0].object()
+        yield exchange.object()
 
     async def _structured_astream_call(
         self, output_cls: type[Any], prompt: Any, llm_kwargs: dict[str, Any] | None = None, **prompt_args: Any
     ) -> AsyncGenerator[Any, None]:
         if not self._is_ours():
             return await super()._structured_astream_call(output_cls, prompt, llm_kwargs, **prompt_args)
-        return self._aobjects(output_cls, self._prompted_messages(prompt, prompt_args), llm_kwargs)
+        return self._aobjects(output_cls, *self._asking(output_cls, prompt, prompt_args, llm_kwargs, stream=True))
 
     async def _aobjects(
-        self, output_cls: type[Any], messages: list[ChatMessage], llm_kwargs: dict[str, Any] | None
+        self, output_cls: type[Any], messages: list[ChatMessage], exchange: Exchange, kwargs: dict[str, Any]
     ) -> AsyncGenerator[Any, None]:
-        partials, outcome = Partials(output_cls), list[Outcome]()
-        responses = await self._apredict_streaming(messages, goal_for(self, output_cls), outcome, **_kept(llm_kwargs))
-        async with aclosing(responses):
+        partials = Partials(output_cls)
+        async with aclosing(await self._apredict_pieces(messages, exchange, **kwargs)) as responses:
             async for response in responses:
                 for partial in partials.add(response):
                     yield partial
-        yield outcome[0].object()
-
-
-def _kept(llm_kwargs: dict[str, Any] | None) -> dict[str, Any]:
-    """The keywords without those that core's programs pass for tools."""
-    return {name: value for name, value in (llm_kwargs or {}).items() if name not in _PROGRAM_KEYWORDS}
+        yield exchange.object()
 
 
 def _begun(output_cls: type[BaseModel], prompt: Any, prompt_args: dict[str, Any]) -> None:

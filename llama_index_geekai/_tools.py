@@ -1,8 +1,8 @@
-"""Tools: to the wire, where names must be ASCII, and their calls back again. Pure."""
+"""Tools to the wire, and their calls back again. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -12,9 +12,10 @@ from llama_index.core.tools.types import ToolMetadata
 from pydantic import PrivateAttr
 from pydantic_core import from_json
 
-from geekai_core import InvalidResponseError, ToolCall
+from geekai_core import ToolCall
+from geekai_core.request.messages import NOT_RUN_BECAUSE
 from geekai_core.request.structured import closed
-from geekai_core.response.json_text import read_json
+from geekai_core.response.arguments import InvalidArguments, read_arguments
 
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
@@ -22,17 +23,20 @@ if TYPE_CHECKING:
 _SCHEMAS: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
 
 
-def tool_schema(tool: BaseTool, strict: bool | None = None) -> dict[str, Any]:
-    """A tool in OpenAI's shape, still under its own name. `strict` also closes the object of its parameters."""
+def tool_schema(tool: BaseTool | Mapping[str, Any], strict: bool | None = None) -> dict[str, Any]:
+    """A tool in OpenAI's shape, still under its own name; one that is in wire form already stays as it is.
+
+    `strict` also closes the objects of its parameters.
+    """
+    if isinstance(tool, Mapping):
+        return dict(tool)
     metadata = tool.metadata
     parameters = _parameters(metadata)
     function: dict[str, Any] = {
         "name": metadata.get_name(),
         "description": metadata.description,
-        "parameters": parameters,
+        "parameters": closed(parameters) if strict else parameters,
     }
-    if strict:
-        function["parameters"] = closed(parameters)
     if strict is not None:
         function["strict"] = strict
     return {"type": "function", "function": function}
@@ -49,7 +53,7 @@ def _parameters(metadata: Any) -> dict[str, Any]:
     return known
 
 
-class Arguments:
+class GrowingKwargs:
     """What a call's growing arguments say so far. They are read again when they grew by a tenth: linear in all."""
 
     __slots__ = ("_enough", "_value")
@@ -61,7 +65,7 @@ class Arguments:
 
     def __eq__(self, other: object) -> bool:
         """What was read so far is no part of a call: a call and its copy are equal."""
-        return isinstance(other, Arguments)
+        return isinstance(other, GrowingKwargs)
 
     def read(self, text: str) -> dict[str, Any]:
         """The arguments as far as `text` goes, or a little less far; never raises."""
@@ -80,28 +84,18 @@ class WireToolCall(ToolCall):
     """A tool call as OpenAI's clients show it (`id`, `type`, `function.name`, `function.arguments`), under the tool's
     own name. While it is streamed, its versions share what was read of the arguments."""
 
-    _arguments: Arguments | None = PrivateAttr(default=None)
-
-
-def whole_arguments(text: str) -> dict[str, Any]:
-    """The arguments of a finished call, parsed strictly, or as what stands within them; {} where that is no object."""
-    try:
-        value = from_json(text)
-    except ValueError:
-        try:
-            value = read_json(text, dict)
-        except InvalidResponseError:
-            return {}
-    return value if isinstance(value, dict) else {}
+    _growing: GrowingKwargs | None = PrivateAttr(default=None)
 
 
 def tool_call_blocks(message: ChatMessage) -> list[ToolCallBlock]:
     """The tool calls of a message, also those that older integrations left in `additional_kwargs` alone."""
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
-    legacy = message.additional_kwargs.get("tool_calls")
-    if blocks or not isinstance(legacy, (list, tuple)):
-        return blocks
-    return [_from_legacy(call) for call in legacy]
+    return blocks or [_from_legacy(call) for call in _listed_calls(message)]
+
+
+def _listed_calls(message: ChatMessage) -> Sequence[Any]:
+    calls = message.additional_kwargs.get("tool_calls")
+    return calls if isinstance(calls, (list, tuple)) else ()
 
 
 def _from_legacy(call: Any) -> ToolCallBlock:
@@ -119,32 +113,54 @@ def _field(holder: Any, name: str) -> Any:
 
 
 def wire_calls(message: ChatMessage) -> list[dict[str, Any]]:
-    """The calls of a message in wire form, each with what its vendor had added to it."""
-    added = {_field(call, "id"): _added(call) for call in message.additional_kwargs.get("tool_calls") or ()}
-    return [
-        {
-            **added.get(block.tool_call_id, {}),
-            "id": block.tool_call_id,
-            "type": "function",
-            "function": {"name": block.tool_name, "arguments": block.tool_kwargs},
-        }
-        for block in tool_call_blocks(message)
-    ]
-
-
-def _added(call: Any) -> dict[str, Any]:
-    fields = call if isinstance(call, Mapping) else getattr(call, "model_extra", None) or {}
-    return {key: value for key, value in fields.items() if key not in ("id", "type", "function", "index")}
-
-
-def selections(message: ChatMessage) -> list[ToolSelection]:
-    """The calls of a message, finished or still growing, with their arguments as far as they go. Never raises."""
-    calls = message.additional_kwargs.get("tool_calls") or ()
+    """The calls of a message in wire form, each with what its vendor had added to it, and with why it was not run."""
+    listed = {_field(call, "id"): call for call in _listed_calls(message)}
+    reasons = _not_run(message)
     found = []
-    for slot, block in enumerate(tool_call_blocks(message)):
-        arguments = block.tool_kwargs
-        if isinstance(arguments, str):
-            growing = getattr(calls[slot], "_arguments", None) if slot < len(calls) else None
-            arguments = growing.read(arguments) if growing is not None else whole_arguments(arguments)
-        found.append(ToolSelection(tool_id=block.tool_call_id or "", tool_name=block.tool_name, tool_kwargs=arguments))
+    for block in tool_call_blocks(message):
+        id, call = block.tool_call_id, listed.get(block.tool_call_id)
+        function = {"name": block.tool_name, "arguments": block.tool_kwargs}
+        function = _added(_field(call, "function"), *function) | function
+        wire = _added(call, "id", "type", "function", "index") | {"id": id, "type": "function", "function": function}
+        found.append({**wire, NOT_RUN_BECAUSE: reasons[id]} if id in reasons else wire)
     return found
+
+
+def _added(holder: Any, *known: str) -> dict[str, Any]:
+    fields = holder if isinstance(holder, Mapping) else getattr(holder, "model_extra", None) or {}
+    return {key: value for key, value in fields.items() if key not in known}
+
+
+def invalid_call(call: WireToolCall, finish_reason: str | None) -> dict[str, Any] | None:
+    """What is told of a finished call that cannot run, in plain values; None for one that can."""
+    function = call.function
+    read = read_arguments(function and function.arguments, finish_reason)
+    if not isinstance(read, InvalidArguments):
+        return None
+    return {"id": call.id, "name": function and function.name, "args": read.text, "error": read.reason}
+
+
+def _not_run(message: ChatMessage) -> dict[Any, Any]:
+    """Why each call that cannot run is none, by its id, as it was known when its answer ended."""
+    invalid = message.additional_kwargs.get("invalid_tool_calls") or ()
+    return {_field(call, "id"): _field(call, "error") for call in invalid}
+
+
+def selections(message: ChatMessage) -> tuple[list[ToolSelection], list[str]]:
+    """The calls of a message that can run, and why the others cannot. Never raises.
+
+    Those of a stream's piece are all of the first kind, with their arguments as far as they go.
+    """
+    listed, not_run = _listed_calls(message), _not_run(message)
+    found, reasons = [], []
+    for slot, block in enumerate(tool_call_blocks(message)):
+        id, arguments = block.tool_call_id, block.tool_kwargs
+        growing = getattr(listed[slot], "_growing", None) if slot < len(listed) else None
+        read = read_arguments(arguments) if growing is None else growing.read(arguments or "")
+        if id in not_run:
+            reasons.append(f"{block.tool_name}: {not_run[id]}")
+        elif isinstance(read, InvalidArguments):
+            reasons.append(f"{block.tool_name}: {read.reason}")
+        else:
+            found.append(ToolSelection(tool_id=id or "", tool_name=block.tool_name, tool_kwargs=read))
+    return found, reasons

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
 
 from llama_index.core.base.llms.types import (
     ChatMessage,
@@ -18,20 +19,20 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.llms.llm import ToolSelection
 from pydantic import AliasChoices, Field
 
-from geekai_core import ChatOptions, ClientOptions
+from geekai_core import ChatOptions, ClientOptions, InvalidResponseError
 from geekai_core.adapters.requests import chat_request
-from geekai_core.conversation import Goal, Request
+from geekai_core.conversation import Goal
 from geekai_core.models import listed_facts, model_facts
 from geekai_core.request.body import flat_bodies
 from geekai_core.request.hints import warn_unable, warn_undescribed, warn_unlisted
 from geekai_core.wire import ModelInfo
-from llama_index_geekai._chunks import StreamedAnswer
-from llama_index_geekai._connection import GeekAIConnection
+from llama_index_geekai._connection import other_name
+from llama_index_geekai._conversing import Exchange
 from llama_index_geekai._events import CHAT, COMPLETION, llm_events
 from llama_index_geekai._metadata import to_metadata
 from llama_index_geekai._request import to_wire_messages
-from llama_index_geekai._response import Reading, from_wire_answer, to_completion
-from llama_index_geekai._structured import StructuredLLMMixin
+from llama_index_geekai._response import Reading, to_completion
+from llama_index_geekai._structured import StructuredLLM
 from llama_index_geekai._tools import selections, tool_schema
 
 if TYPE_CHECKING:
@@ -44,11 +45,7 @@ _FRAMEWORK = frozenset({"formatted", "verbose"})
 """Keywords that LlamaIndex itself passes to a call, and that mean nothing to GeekAI."""
 
 
-def _same(response: ChatResponse) -> ChatResponse:
-    return response
-
-
-class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
+class GeekAI(ChatOptions, ClientOptions, StructuredLLM):
     """GeekAI's chat models in LlamaIndex, with reasoning, citations, search results and usage kept, whole and streamed.
 
     Every field of `ChatOptions` can be overridden per call: `llm.chat(messages, enable_search=False)`. An unknown
@@ -61,7 +58,12 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
     """
 
     model: str = Field(validation_alias=AliasChoices("model", "model_name"))
-    """The model's id, such as `deepseek-r1`."""
+    """The model's id, such as `deepseek-r1`; it may also be the first argument."""
+    if TYPE_CHECKING:
+        model_name: str = ""
+        """Another name of `model`."""
+    else:
+        model_name = other_name("model")
     context_window: int | None = None
     """Tokens that the model can take in and give out. Default: as `fetch_metadata` found, else as its vendor publishes,
     else 32,768, a guess of which a warning tells."""
@@ -77,6 +79,11 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
     """Another spelling of `extra_body`, which wins."""
     citation_blocks: bool = False
     """Add a `CitationBlock` for each source. Other integrations raise on one that they find in a shared memory."""
+
+    if not TYPE_CHECKING:  # type checkers know the fields as keywords
+
+        def __init__(self, model: str | None = None, /, **fields: Any) -> None:
+            super().__init__(**({} if model is None else {"model": model}), **fields)
 
     @classmethod
     def class_name(cls) -> str:
@@ -123,60 +130,26 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
             warn_unlisted(self.model, "context_window=… sets it")
         return self.metadata
 
-    def _request(
+    def _exchange(
         self, messages: Sequence[ChatMessage], kwargs: dict[str, Any], *, goal: Goal | None = None, stream: bool = False
-    ) -> tuple[Request, Reading]:
+    ) -> Exchange:
         """What is sent, and how the answer is read. Raises `ConfigurationError`."""
         call = {name: value for name, value in kwargs.items() if name not in _FRAMEWORK}
         call["extra_body"] = flat_bodies(call.pop("additional_kwargs", None), call.get("extra_body"))
         request = chat_request(
             self, to_wire_messages(messages), call, also=self.additional_kwargs, goal=goal, stream=stream
         )
-        return request, Reading((request.body.get("audio") or {}).get("format"), self.citation_blocks)
-
-    def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
-        request, reading = self._request(messages, kwargs)
-        with self._client() as client:
-            return from_wire_answer(client.converse(request).answer, reading)
-
-    async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
-        request, reading = self._request(messages, kwargs)
-        async with self._async_client() as client:
-            return from_wire_answer((await client.converse(request)).answer, reading)
-
-    def _stream(
-        self, request: Request, reading: Reading, shape: Callable[[ChatResponse], Any] = _same
-    ) -> Generator[Any, None, None]:
-        streamed = StreamedAnswer(reading)
-        with self._client() as client, client.converse_streaming(request) as stream:
-            for delta in stream:
-                response = streamed.add(delta)
-                if response is not None:
-                    yield shape(response)
-            last = streamed.last(stream.answer)
-        yield shape(last)
-
-    async def _astream(
-        self, request: Request, reading: Reading, shape: Callable[[ChatResponse], Any] = _same
-    ) -> AsyncGenerator[Any, None]:
-        streamed = StreamedAnswer(reading)
-        async with self._async_client() as client, client.converse_streaming(request) as stream:
-            async for delta in stream:
-                response = streamed.add(delta)
-                if response is not None:
-                    yield shape(response)
-            last = streamed.last(stream.answer)
-        yield shape(last)
+        return Exchange(request, Reading((request.body.get("audio") or {}).get("format"), self.citation_blocks))
 
     @llm_events(CHAT)
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """The answer to a conversation. Keywords: any field of `ChatOptions`, `tools`, `tool_choice`, `extra_body`."""
-        return self._chat(messages, kwargs)
+        return cast(ChatResponse, self._ask(self._exchange(messages, kwargs)))
 
     @llm_events(CHAT)
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """`chat`, awaiting."""
-        return await self._achat(messages, kwargs)
+        return cast(ChatResponse, await self._aask(self._exchange(messages, kwargs)))
 
     @llm_events(CHAT)
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
@@ -184,37 +157,38 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
 
         Closing the generator closes the connection at once.
         """
-        return self._stream(*self._request(messages, kwargs, stream=True))
+        return self._pieces(self._exchange(messages, kwargs, stream=True))
 
     @llm_events(CHAT)
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """`stream_chat`, awaiting."""
-        return self._astream(*self._request(messages, kwargs, stream=True))
+        return self._apieces(self._exchange(messages, kwargs, stream=True))
 
-    def _prompted(self, prompt: str, formatted: bool) -> list[ChatMessage]:
+    def _completing(self, prompt: str, formatted: bool, kwargs: dict[str, Any], *, stream: bool = False) -> Exchange:
         if not formatted and self.completion_to_prompt is not None:
             prompt = self.completion_to_prompt(prompt)
-        return [ChatMessage(role="user", content=prompt)]
+        exchange = self._exchange([ChatMessage(role="user", content=prompt)], kwargs, stream=stream)
+        return replace(exchange, shape=to_completion)
 
     @llm_events(COMPLETION)
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """The answer to a prompt, sent as a chat of one message."""
-        return to_completion(self._chat(self._prompted(prompt, formatted), kwargs))
+        return cast(CompletionResponse, self._ask(self._completing(prompt, formatted, kwargs)))
 
     @llm_events(COMPLETION)
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:
         """`complete`, awaiting."""
-        return to_completion(await self._achat(self._prompted(prompt, formatted), kwargs))
+        return cast(CompletionResponse, await self._aask(self._completing(prompt, formatted, kwargs)))
 
     @llm_events(COMPLETION)
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:
         """`stream_chat` for a prompt."""
-        return self._stream(*self._request(self._prompted(prompt, formatted), kwargs, stream=True), to_completion)
+        return self._pieces(self._completing(prompt, formatted, kwargs, stream=True))
 
     @llm_events(COMPLETION)
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:
         """`stream_complete`, awaiting."""
-        return self._astream(*self._request(self._prompted(prompt, formatted), kwargs, stream=True), to_completion)
+        return self._apieces(self._completing(prompt, formatted, kwargs, stream=True))
 
     def _prepare_chat_with_tools(
         self,
@@ -237,10 +211,12 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
             strict = self.strict if strict is None else strict
             prepared["tools"] = [tool_schema(tool, strict) for tool in tools]
             for tool in prepared["tools"]:
-                warn_undescribed(tool)
+                if tool.get("type") == "function":
+                    warn_undescribed(tool)
             if not self.metadata.is_function_calling_model:
                 warn_unable(self.model)
-            prepared.setdefault("parallel_tool_calls", allow_parallel_tool_calls)
+            if "parallel_tool_calls" not in self.model_fields_set:
+                prepared.setdefault("parallel_tool_calls", allow_parallel_tool_calls)
             choice = tool_choice or ("required" if tool_required else None)
             if choice is not None:
                 prepared["tool_choice"] = choice
@@ -251,9 +227,14 @@ class GeekAI(GeekAIConnection, ChatOptions, ClientOptions, StructuredLLMMixin):
     ) -> list[ToolSelection]:
         """The tool calls of a response, or of a piece of a stream with their arguments as far as they go.
 
-        Cheap enough for every piece. Raises `ValueError` when there is none and that is an error, and never else.
+        Cheap enough for every piece. A finished call whose arguments are not strictly one JSON object never runs: it
+        is left out, and the next request tells the model why. Raises `InvalidResponseError`, a `ValueError`, with the
+        reasons where none is left that can run, so that an agent does not end in silence, and `ValueError` where there
+        is no call and that is an error.
         """
-        found = selections(response.message)
+        found, reasons = selections(response.message)
+        if reasons and not found:
+            raise InvalidResponseError(f"the model called tools, but none can run: {'; '.join(reasons)}")
         if not found and error_on_no_tool_call:
             raise ValueError(f"Expected at least one tool call, but got none: {response.message.content!r}")
         return found

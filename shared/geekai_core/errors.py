@@ -123,7 +123,7 @@ class ServerError(APIStatusError):
     """5xx: the server, or the vendor behind it, failed."""
 
 
-class InvalidResponseError(RequestError):
+class InvalidResponseError(RequestError, ValueError):
     """An answer that cannot be read. `excerpt` is its beginning, `status_code` and `headers` came with it."""
 
     excerpt: str = ""

@@ -18,7 +18,6 @@ from llama_index.core.schema import TextNode
 from geekai_core import GeekAIError
 from geekai_testing.replies import completion, delta, error, json_reply, sse, usage
 from llama_index_geekai import GeekAI, collect, get_citations, get_search_results
-from llama_index_geekai._response import to_completion
 from tests.llama_index.support import CHATS, COMPLETIONS, USER, last, play, responses
 
 TOP = {"citations": ["https://a.example"], "usage": usage(30, 12, 2, completion={"reasoning_tokens": 6})}
@@ -38,37 +37,35 @@ class Stock(GeekAI):
 
     @llm_chat_callback()
     def chat(self, messages: Any, **kwargs: Any) -> Any:
-        return self._chat(messages, kwargs)
+        return self._ask(self._exchange(messages, kwargs))
 
     @llm_chat_callback()
     async def achat(self, messages: Any, **kwargs: Any) -> Any:
-        return await self._achat(messages, kwargs)
+        return await self._aask(self._exchange(messages, kwargs))
 
     @llm_chat_callback()
     def stream_chat(self, messages: Any, **kwargs: Any) -> Any:
-        return self._stream(*self._request(messages, kwargs, stream=True))
+        return self._pieces(self._exchange(messages, kwargs, stream=True))
 
     @llm_chat_callback()
     async def astream_chat(self, messages: Any, **kwargs: Any) -> Any:
-        return self._astream(*self._request(messages, kwargs, stream=True))
+        return self._apieces(self._exchange(messages, kwargs, stream=True))
 
     @llm_completion_callback()
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
-        return to_completion(self._chat(self._prompted(prompt, formatted), kwargs))
+        return self._ask(self._completing(prompt, formatted, kwargs))
 
     @llm_completion_callback()
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
-        return to_completion(await self._achat(self._prompted(prompt, formatted), kwargs))
+        return await self._aask(self._completing(prompt, formatted, kwargs))
 
     @llm_completion_callback()
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
-        request = self._request(self._prompted(prompt, formatted), kwargs, stream=True)
-        return (to_completion(response) for response in self._stream(*request))
+        return self._pieces(self._completing(prompt, formatted, kwargs, stream=True))
 
     @llm_completion_callback()
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> Any:
-        request = self._request(self._prompted(prompt, formatted), kwargs, stream=True)
-        return (to_completion(response) async for response in self._astream(*request))
+        return self._apieces(self._completing(prompt, formatted, kwargs, stream=True))
 
 
 class Callbacks(TokenCountingHandler):

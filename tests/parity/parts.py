@@ -237,19 +237,7 @@ PICTURES = [
 WISHES = [*TEXTS, *MEDIA, *BLOCKS, *PICTURES]
 
 NOT_YET = {
-    "one text with a mark for caching": "li",
-    "a text with a mark for caching before one without": "li",
-    "a text and a picture with a mark between": "li",
-    "a system message with a mark for caching": "li",
-    "a tool's result with a mark for caching": "li",
     "half a surrogate pair in a prompt": "lc li",
     "the second half of a surrogate pair in a prompt": "lc li",
     "half a surrogate pair in a system message and in a tool's result": "lc li",
-    "a picture by bytes with a wrong type": "li",
-    "a picture by a path with a wrong suffix": "li",
-    "a document by a path in capitals": "li",
-    "a document by a path without a suffix": "li",
-    "speech by an open buffer": "li",
-    "speech by a path without a suffix": "li",
-    "speech by a path in capitals": "li",
 }

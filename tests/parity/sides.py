@@ -252,10 +252,14 @@ def _read_llama_index(outcome: Outcome, llm: Any, answer: Any) -> None:
     outcome.text = outcome.pieced = answer.message.content or ""
     blocks = answer.message.blocks
     outcome.reasoning = "".join(block.content or "" for block in blocks if isinstance(block, li.ThinkingBlock))
-    calls = llm.get_tool_calls_from_response(answer, error_on_no_tool_call=False)
+    outcome.invalid = [one["name"] for one in extra.get("invalid_tool_calls") or ()]
+    try:
+        calls = llm.get_tool_calls_from_response(answer, error_on_no_tool_call=False)
+    except ValueError:
+        assert outcome.invalid, "raised only where there are calls, and none that can run"
+        calls = []
     outcome.calls = [(one.tool_name, one.tool_kwargs) for one in calls]
     outcome.ids = [one.tool_id for one in calls]
-    outcome.invalid = [one["name"] for one in extra.get("invalid_tool_calls") or ()]
     outcome.why = " ".join(str(one["error"]) for one in extra.get("invalid_tool_calls") or ())
     counted = get_tokens_from_response(answer)
     outcome.usage = counted if any(counted) else None

@@ -112,23 +112,7 @@ async def predict_and_call(server: ScriptedServer, folder: Folder, streamed: boo
 
 
 SIDES = {"create_agent": langchain, "FunctionAgent": llama_index, "predict_and_call": predict_and_call}
-NOT_YET = {
-    "FunctionAgent, whole, cut",
-    "FunctionAgent, whole, cut at once",
-    "FunctionAgent, whole, cut before its arguments",
-    "FunctionAgent, whole, broken",
-    "FunctionAgent, whole, a list",
-    "FunctionAgent, streamed, cut",
-    "FunctionAgent, streamed, cut at once",
-    "FunctionAgent, streamed, cut before its arguments",
-    "FunctionAgent, streamed, broken",
-    "FunctionAgent, streamed, a list",
-    "predict_and_call, whole, cut",
-    "predict_and_call, whole, cut at once",
-    "predict_and_call, whole, cut before its arguments",
-    "predict_and_call, whole, broken",
-    "predict_and_call, whole, a list",
-}
+NOT_YET = {}
 """Ids of the tests that are not right yet, strictly: whoever mends one takes it off."""
 
 

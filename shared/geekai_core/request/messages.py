@@ -26,6 +26,9 @@ Place = tuple[int, int]
 NOT_RUN = "This call was not run."
 """The result of a call that the history never answered."""
 
+NOT_RUN_BECAUSE = "not_run_because"
+"""A key of a call that an adapter adds: why no tool was called. It is no part of what is sent, but of that result."""
+
 _REASONING = ("reasoning_content", "reasoning_details")
 
 
@@ -143,10 +146,10 @@ def _add_assistant(
     wire["tool_calls"] = []
     for position, call in calls:
         id = call.get("id") or f"call_{at}_{position}"
-        wire["tool_calls"].append(
-            {**call, "id": id, "type": call.get("type") or "function", "function": _function(call)}
-        )
-        result = results.get((at, position), {"content": NOT_RUN})
+        call = {**call, "id": id, "type": call.get("type") or "function", "function": _function(call)}
+        reason = call.pop(NOT_RUN_BECAUSE, None)
+        wire["tool_calls"].append(call)
+        result = results.get((at, position), {"content": f"{NOT_RUN} {reason}" if reason else NOT_RUN})
         sent.append(_result(result, id, pictures))
 
 

@@ -77,7 +77,7 @@ BLOCKS: dict[str, tuple[Any, Any]] = {
     ),
     "citable": (CitableBlock(title="T", source="S", content=[TextBlock(text="C")]), "look\nT\nS\nC"),
     "citation": (CITATION, "look"),
-    "cache point": (CACHE, "look"),
+    "cache point": (CACHE, [{"type": "text", "text": "look", "cache_control": {"type": "ephemeral", "ttl": "5m"}}]),
 }
 
 
@@ -92,8 +92,8 @@ def test_c13_every_block_of_a_tools_result_reaches_the_wire(server: Any, llm: An
     block, sent = BLOCKS[kind]
     server.play(json_reply(completion("ok")))
     llm.chat([CALLING, ChatMessage(role="tool", blocks=[TEXT, block], additional_kwargs={"tool_call_id": "c1"})])
-    answered = {"role": "tool", "tool_call_id": "c1", "content": sent if isinstance(sent, str) else "look"}
-    shown = [] if isinstance(sent, str) else [{"role": "user", "content": [sent]}]
+    shown = [{"role": "user", "content": [sent]}] if isinstance(sent, dict) else []
+    answered = {"role": "tool", "tool_call_id": "c1", "content": "look" if shown else sent}
     assert server.requests[0].json["messages"][1:] == [answered, *shown]
 
 
@@ -105,7 +105,7 @@ def test_c13_every_block_reaches_the_wire_in_every_role(server: Any, llm: Any, k
     llm.chat([ChatMessage(role=role, blocks=[TEXT, block])])
     (message,) = server.requests[0].json["messages"]
     assert message["role"] == role
-    assert message["content"] == (sent if isinstance(sent, str) else [{"type": "text", "text": "look"}, sent])
+    assert message["content"] == ([{"type": "text", "text": "look"}, sent] if isinstance(sent, dict) else sent)
 
 
 @pytest.mark.parametrize("role", ["user", "system", "tool"])

@@ -11,6 +11,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
+from geekai_core import InvalidResponseError
 from geekai_testing.replies import completion, delta, json_reply, sse, tool_call
 from tests.llama_index.support import CHATS, last, play, reply, responses
 
@@ -105,9 +106,9 @@ async def test_c06_two_streamed_calls_are_told_apart_however_they_come(
 @pytest.mark.parametrize("how", CHATS)
 @pytest.mark.parametrize(
     ("arguments", "kwargs"),
-    [(None, {}), ("", {}), ("{}", {}), ("[1]", {}), ("nonsense {", {}), ('```json\n{"a": 1}\n```', {"a": 1})],
+    [(None, {}), ("", {}), ("{}", {}), ("null", {}), ("[]", {}), (" ", {}), ('"{\\"a\\": 1}"', {"a": 1})],
 )
-async def test_c06_arguments_may_be_null_empty_or_broken(
+async def test_c06_arguments_may_be_null_empty_or_encoded_twice(
     server: Any, llm: Any, how: str, arguments: str | None, kwargs: dict[str, Any]
 ) -> None:
     call = tool_call("add", arguments, id="c1")
@@ -116,6 +117,38 @@ async def test_c06_arguments_may_be_null_empty_or_broken(
     for piece in await responses(llm, how):
         found = llm.get_tool_calls_from_response(piece, error_on_no_tool_call=False)
     assert [(call.tool_name, call.tool_kwargs) for call in found] == [("add", kwargs)]
+
+
+@pytest.mark.parametrize("how", CHATS)
+@pytest.mark.parametrize("arguments", ["[1]", "nonsense {", '```json\n{"a": 1}\n```'])
+async def test_a_call_with_broken_arguments_never_runs(server: Any, llm: Any, how: str, arguments: str) -> None:
+    call = tool_call("add", arguments, id="c1")
+    play(server, how, completion(None, tool_calls=[call]), [pieces({**call, "index": 0}), delta(finish_reason="stop")])
+    *growing, finished = await responses(llm, how)
+    for piece in growing:
+        llm.get_tool_calls_from_response(piece, error_on_no_tool_call=False)
+    for error_on_no_tool_call in (True, False):
+        with pytest.raises(InvalidResponseError, match="none can run: add: the arguments are not one JSON object"):
+            llm.get_tool_calls_from_response(finished, error_on_no_tool_call=error_on_no_tool_call)
+    (told,) = finished.message.additional_kwargs["invalid_tool_calls"]
+    assert (told["id"], told["name"], told["args"]) == ("c1", "add", arguments)
+
+
+async def test_the_model_is_told_why_one_of_two_calls_was_not_run(server: Any, llm: Any) -> None:
+    calls = [tool_call("add", '{"a": 1}', id="c1"), tool_call("mul", '{"a": ', id="c2")]
+    server.play(json_reply(completion(None, tool_calls=calls, finish_reason="length")), json_reply(completion("So.")))
+    response = llm.chat([ChatMessage("Hi")])
+    (found,) = llm.get_tool_calls_from_response(response)
+    assert (found.tool_id, found.tool_kwargs) == ("c1", {"a": 1})
+    stored = ChatMessage.model_validate_json(response.message.model_dump_json())
+    llm.chat(
+        [ChatMessage("Hi"), stored, ChatMessage(role="tool", content="3", additional_kwargs={"tool_call_id": "c1"})]
+    )
+    _, called, first, second = server.requests[1].json["messages"]
+    assert [call["function"]["arguments"] for call in called["tool_calls"]] == ['{"a": 1}', "{}"]
+    assert all(call.keys() == {"id", "type", "function"} for call in called["tool_calls"])
+    assert (first["tool_call_id"], first["content"]) == ("c1", "3")
+    assert (second["tool_call_id"], "token limit" in second["content"]) == ("c2", True)
 
 
 @pytest.mark.parametrize("how", CHATS)
