@@ -29,7 +29,7 @@ def to_wire_content(blocks: Sequence[Any]) -> str | list[Part]:
         if not isinstance(block, li.CachePoint):
             parts += _to_wire_parts(block)
         elif parts:
-            mark = block.cache_control.model_dump(exclude={"block_type"}, exclude_none=True)
+            mark = block.cache_control.model_dump(exclude_defaults=True)  # a ttl is new to many
             parts[-1] = {**parts[-1], "cache_control": mark}
     if all(part.keys() == {"type", "text"} for part in parts):
         return "\n".join(part["text"] for part in parts)

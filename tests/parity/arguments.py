@@ -192,4 +192,4 @@ OTHERS = [
 
 WISHES = [*ARGUMENTS, *ENTRIES, *NO_CALLS, *CUTS, *OTHERS]
 
-NOT_YET = {}
+NOT_YET: dict[str, str] = {}

@@ -250,6 +250,5 @@ EMPTY = [
 WISHES = [*REASONING, *POLICIES, *BROKEN, *UNANSWERED, *EMPTY]
 
 NOT_YET = {
-    "a broken call of this server's, answered and sent back": "alike",
     "a cut call of this server's, followed by the user": "alike",
 }

@@ -112,7 +112,7 @@ async def predict_and_call(server: ScriptedServer, folder: Folder, streamed: boo
 
 
 SIDES = {"create_agent": langchain, "FunctionAgent": llama_index, "predict_and_call": predict_and_call}
-NOT_YET = {}
+NOT_YET: set[str] = set()
 """Ids of the tests that are not right yet, strictly: whoever mends one takes it off."""
 
 

@@ -176,4 +176,4 @@ WISHES = [
     ),
 ]
 
-NOT_YET = {}
+NOT_YET: dict[str, str] = {}

@@ -77,7 +77,7 @@ BLOCKS: dict[str, tuple[Any, Any]] = {
     ),
     "citable": (CitableBlock(title="T", source="S", content=[TextBlock(text="C")]), "look\nT\nS\nC"),
     "citation": (CITATION, "look"),
-    "cache point": (CACHE, [{"type": "text", "text": "look", "cache_control": {"type": "ephemeral", "ttl": "5m"}}]),
+    "cache point": (CACHE, [{"type": "text", "text": "look", "cache_control": {"type": "ephemeral"}}]),
 }
 
 
