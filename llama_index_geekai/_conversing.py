@@ -9,7 +9,7 @@ from typing import Any
 from llama_index.core.base.llms.types import ChatResponse
 
 from geekai_core.conversation import Outcome, Request
-from geekai_core.response.accumulate import Delta
+from geekai_core.response.deltas import Delta
 from llama_index_geekai._chunks import StreamedAnswer
 from llama_index_geekai._connection import GeekAIConnection
 from llama_index_geekai._response import Reading, from_wire_answer
