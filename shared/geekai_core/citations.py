@@ -5,6 +5,7 @@ plausible key is read and the item itself stays reachable.
 """
 
 import re
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -78,14 +79,18 @@ def sources(citations: list[Any], search_results: list[Any]) -> list[Source]:
     >>> sources(["https://a.example"], [{"link": "https://a.example/", "title": "A"}])[0].title
     'A'
     """
-    waiting = [(_key(item), item) for item in search_results]
+    waiting = dict(enumerate(search_results))
+    by_key: defaultdict[str | None, deque[int]] = defaultdict(deque)
+    for place, item in waiting.items():
+        by_key[_key(item)].append(place)
     found: list[Source] = []
     for citation in citations:
         key = _key(citation)
-        at = next((i for i, (other, _) in enumerate(waiting) if key is not None and other == key), None)
-        found.append(_source(len(found) + 1, citation, None if at is None else waiting.pop(at)[1]))
+        places = by_key.get(key) if key is not None else None
+        found.append(_source(len(found) + 1, citation, waiting.pop(places.popleft()) if places else None))
     known = {(_key(source.url), source.content) for source in found}
-    for key, item in waiting:
+    for item in waiting.values():
+        key = _key(item)
         source = _source(len(found) + 1, item, None)
         if not citations or key is None or (key, source.content) not in known:
             found.append(source)
@@ -149,21 +154,26 @@ def listing(found: list[Source]) -> str:
     return "\n\n".join(texts) or "Nothing was found."
 
 
-def markers(text: str) -> list[Marker]:
+_MOST_NUMBERS = 50
+"""Sources that one marker names at most: `[1-999]` is a page range, say."""
+
+
+def markers(text: str, most: int | None = None) -> list[Marker]:
     """The citation markers of a text, in their order.
 
     Taken: `[1]`, `[^1]`, `[^1^]`, `【1】`, `【1†source】`, `[citation:1]`, `[ref_1]`, runs such as `[1][2]`, and lists
     such as `[1, 3-5]`, whose markers share one span. A linked number, `[1](https://…)` or `[[1]](https://…)`, is a
     marker whose span includes the link. Not taken: code between backticks or in fences, images, footnote definitions
-    (`[^1]: …` at the start of a line), escaped brackets, array indices (`a[1]`, `my_list[1]`, `data[1] = 2`), `[0]`.
+    (`[^1]: …` at the start of a line), escaped brackets, array indices (`a[1]`, `my_list[1]`, `data[1] = 2`), `[0]`,
+    and lists of more than 50 numbers. `most`: the number of sources; those above it name none.
 
     >>> markers("Tea is hot[1], water【2】 is not; a[1] is code.")
     [Marker(start=10, end=13, number=1), Marker(start=20, end=23, number=2)]
     """
-    return list(_markers(text))
+    return list(_markers(text, most))
 
 
-def _markers(text: str) -> Iterator[Marker]:
+def _markers(text: str, most: int | None) -> Iterator[Marker]:
     index_end = -1
     for match in _PATTERN.finditer(text):
         listed = match["double"] or match["single"] or match["lens"]
@@ -176,7 +186,7 @@ def _markers(text: str) -> Iterator[Marker]:
             continue
         numbers = _numbers(listed)
         if 0 not in numbers:
-            yield from (Marker(start, end, number) for number in numbers)
+            yield from (Marker(start, end, number) for number in numbers if most is None or number <= most)
 
 
 def _is_index(text: str, start: int, end: int) -> bool:
@@ -189,10 +199,13 @@ def _numbers(listed: str) -> list[int]:
     >>> _numbers("1, 3-5")
     [1, 3, 4, 5]
     """
-    numbers: list[int] = []
-    for first, last in re.findall(r"([0-9]+)(?:\s?[-–—~]\s?([0-9]+))?", listed):
-        numbers.extend(range(int(first), int(last or first) + 1))
-    return list(dict.fromkeys(numbers))
+    ranges = [
+        range(int(first), int(last or first) + 1)
+        for first, last in re.findall(r"([0-9]+)(?:\s?[-–—~]\s?([0-9]+))?", listed)
+    ]
+    if sum(map(len, ranges)) > _MOST_NUMBERS:
+        return []
+    return list(dict.fromkeys(number for one in ranges for number in one))
 
 
 def annotations(text: str, sources: list[Source]) -> list[Annotation]:
@@ -201,7 +214,8 @@ def annotations(text: str, sources: list[Source]) -> list[Annotation]:
     A marker whose number no source has is left out.
     """
     by_number = {source.number: source for source in sources}
-    found = [_annotation(by_number[m.number], m.start, m.end) for m in markers(text) if m.number in by_number]
+    named = (mark for mark in markers(text, max(by_number, default=0)) if mark.number in by_number)
+    found = [_annotation(by_number[mark.number], mark.start, mark.end) for mark in named]
     cited = {annotation.number for annotation in found}
     return found + [_annotation(source, None, None) for source in sources if source.number not in cited]
 

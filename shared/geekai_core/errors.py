@@ -124,7 +124,10 @@ class ServerError(APIStatusError):
 
 
 class InvalidResponseError(RequestError, ValueError):
-    """An answer that cannot be read. `excerpt` is its beginning, `status_code` and `headers` came with it."""
+    """An answer that cannot be read; a `ValueError` too, since frameworks pass over what raises one.
+
+    `excerpt` is its beginning, `status_code` and `headers` came with it.
+    """
 
     excerpt: str = ""
     status_code: int | None = None

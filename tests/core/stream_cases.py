@@ -81,6 +81,12 @@ TEXT_CASES = [
         [delta(extra={"content": [{"type": "text", "text": "好"}]}), STOP],
         {"content": "好"},
     ),
+    Case(
+        "thoughts that were never opened",
+        [delta("H"), delta("m.</th"), delta("ink>\n\nyes"), delta(" </think>"), STOP],
+        {"content": "yes </think>", "reasoning_content": "Hm."},
+        settings={"split_think": True},
+    ),
     Case("no thoughts, split", [delta("好"), delta("的"), STOP], {"content": "好的"}, settings={"split_think": True}),
     Case(
         "unknown fields of a delta: lists, texts and objects grow, others are replaced",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import re
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
@@ -82,7 +81,10 @@ def warn_undescribed(tool: Mapping[str, Any]) -> None:
 
 @functools.lru_cache(maxsize=1024)  # agents bind the same tools anew at each step
 def _says_nothing(name: str, text: str) -> bool:
-    return bool(re.fullmatch(rf"(?s:\s*|{re.escape(name)}\(.*\)( -> [^\n]*)?\s*)", text))
+    """Whether a description is empty, or the signature alone: `name(…)`, perhaps with ` -> type`."""
+    text = text.strip()
+    _, arrow, result = text.rpartition(") -> ")
+    return not text or (text.startswith(f"{name}(") and (text.endswith(")") or (bool(arrow) and "\n" not in result)))
 
 
 def warn_idle(body: Mapping[str, Any], settings: Iterable[tuple[str, str, type[BaseModel]]]) -> None:

@@ -24,21 +24,23 @@ class Accumulator:
     `split_think`: a leading `<think>…</think>` is reasoning. `json_text`: the text is JSON, so a code fence around it
     goes. `one_call`: calls behind the first, which were not allowed, go. `tool_names`: tools' own names, by those that
     travelled. `several`: more than one choice was asked for; else text and calls in two choices are one answer, and the
-    first choice has number 0. `error`: what a choice says of its own failure.
+    first choice has number 0. `hold_text`: as `ThinkSplitter`'s `hold`. `error`: what a choice says of its own failure.
     """
 
     __slots__ = (
-        "_choices", "_json_text", "_numbers", "_one_call", "_settled", "_several", "_split_think", "_tool_names",
+        "_choices", "_hold_text", "_json_text", "_numbers",
+        "_one_call", "_settled", "_several", "_split_think", "_tool_names",
         "_top", "error",
     )  # fmt: skip
 
     def __init__(
         self, *, split_think: bool = False, json_text: bool = False, one_call: bool = False,
-        tool_names: Mapping[str, str] | None = None, several: bool = False,
+        tool_names: Mapping[str, str] | None = None, several: bool = False, hold_text: bool = True,
     ) -> None:  # fmt: skip
         self._choices: dict[int, Choice] = {}
         self._numbers: dict[Any, int] = {}
         self._several = several
+        self._hold_text = hold_text
         self._top: dict[str, Any] = {}
         self.error: Any = None
         self._settled = {"choices"}
@@ -56,6 +58,11 @@ class Accumulator:
     def finish_reason(self) -> str | None:
         """The finish reason of the first choice that has one."""
         return next((c.finish_reason for c in self._choices.values() if c.finish_reason), None)
+
+    @property
+    def opens(self) -> bool:
+        """Whether reasoning was split off where it was opened, or there was none."""
+        return self._split_think and not any(c.splitter and c.splitter.unopened for c in self._choices.values())
 
     @property
     def told(self) -> bool:
@@ -156,7 +163,9 @@ class Accumulator:
             index = self._number(index, part or message, raw.get("finish_reason"))
         choice = self._choices.get(index)
         if choice is None:
-            choice = self._choices[index] = Choice(self._split_think, self._json_text, self._one_call, self._tool_names)
+            choice = self._choices[index] = Choice(
+                self._split_think, self._json_text, self._one_call, self._tool_names, self._hold_text
+            )
         delta = Delta(index, chunk)
         told = False
         if part:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from geekai_core.errors import EXCERPT
 from geekai_core.response.finish import normal_finish_reason
-from geekai_core.response.json_text import NO_JSON, json_values, parsed_json
+from geekai_core.response.json_text import NO_JSON, json_values, parsed_json, whole_characters
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 _EMPTY_TEXTS = frozenset({"", "null", "{}", "[]", '""', '"null"', '"[]"', '"{}"'})
@@ -196,6 +196,7 @@ class GrowingArguments:
         if not self._telling and text and text.lstrip()[:1] != "{":
             value = read_arguments(text, finish_reason)
             text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else text
+        text = whole_characters(text)
         self._parts, self._held = [text], []
         return self._tell(text)
 

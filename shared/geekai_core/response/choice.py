@@ -28,7 +28,7 @@ _SHAPED = {"audio": Mapping, "refusal": str, "function_call": Mapping, "name": s
 class Choice:
     """The state of one choice. `of_answer`: fields of the whole answer that stood in this choice, to be taken away.
 
-    `split_think`, `json_text`, `one_call`, `tool_names`: as for `Accumulator`.
+    `split_think`, `json_text`, `one_call`, `tool_names`, `hold_text`: as for `Accumulator`.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Choice:
         json_text: bool,
         one_call: bool,
         tool_names: Mapping[str, str],
+        hold_text: bool,
     ) -> None:
         self._one_call = one_call
         self._tool_names = tool_names
@@ -53,8 +54,8 @@ class Choice:
         self.in_pieces = False
         self.function_call: ToolCalls | None = None
         self.message_extra = Extras()
-        think = ThinkSplitter() if split_think else None
-        self.think = JsonText(think) if json_text else think
+        self.splitter = ThinkSplitter(hold=hold_text) if split_think else None
+        self.think = JsonText(self.splitter) if json_text else self.splitter
 
     def wire(self, index: int) -> dict[str, Any]:
         """The whole choice, in wire form."""
@@ -88,8 +89,9 @@ class Choice:
         """How the choice ended. True if that can be read; so for the methods below: True if something was told."""
         if not value or not isinstance(value, str):
             return False
-        self.finish_reason = delta.finish_reason = value
-        if self.calls:
+        again, self.finish_reason = value == self.finish_reason, value
+        delta.finish_reason = value
+        if self.calls and not again:
             delta.tool_calls = self.shown(self.calls.finish(value, delta.tool_calls or ())) or None
         return True
 

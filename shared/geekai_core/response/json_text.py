@@ -49,7 +49,7 @@ class Surrogates:
         return rb"\ufffd" if first or second else found[0]
 
 
-_FENCE = r"(?m)^[ \t]*(?P<fence>`{3,}|~{3,})[ \t]*[\w+-]*[ \t]*\r?\n?(?=\s*[{\[])"
+_FENCE = r"(?m)^[ \t]*+(?P<fence>`{3,}+|~{3,}+)[ \t]*+[\w+-]*+[ \t]*+\r?\n?(?=\s*+[{\[])"
 
 
 _SURROGATE = (
@@ -235,21 +235,23 @@ class FenceStripper:
     """
 
     def __init__(self) -> None:
-        self._held: str | None = ""
+        self._held: list[str] | None = []
+        self._first = ""
 
     def feed(self, text: str) -> str:
         """What can be told by now."""
         if self._held is None:
             return text
-        self._held += text
-        if self._held.lstrip()[:1] not in ("{", "["):
+        self._held.append(text)
+        self._first = self._first or text.lstrip()[:1]
+        if self._first not in ("{", "["):
             return ""
-        told, self._held = self._held, None
+        told, self._held = "".join(self._held), None
         return told
 
     def finish(self) -> str:
         """What was held back."""
-        return strip_fences(self._held or "")
+        return strip_fences("".join(self._held or ()))
 
 
 def cut_short(said: str) -> InvalidResponseError:

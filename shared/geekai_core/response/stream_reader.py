@@ -21,6 +21,8 @@ from geekai_core.response.sse import SSEDecoder
 from geekai_core.wire import ChatCompletion
 
 _ENDS = "ends with a finish reason"
+_OPENS = "opens its thoughts, or has none"
+"""Of a model that was seen to do so, the text of an answer need not wait for a closing tag."""
 
 
 def broken_off(state: Accumulator, context: Context, partial: ChatCompletion) -> APIStatusError:
@@ -44,7 +46,8 @@ class StreamReader:
     def __init__(self, context: Context, *, join_deltas: bool = False, **reading: Any) -> None:
         self._context = context
         self._decoder = SSEDecoder()
-        self._state = Accumulator(several=context.several, **reading)
+        hold = _OPENS not in remembered(context.url, context.model or "")
+        self._state = Accumulator(several=context.several, hold_text=hold, **reading)
         self._pairs = Surrogates()
         self._join = join_deltas
         self._events: bool | None = None
@@ -120,7 +123,9 @@ class StreamReader:
         if self._events is False:
             return
         if state.finished:
-            remember(context.url, context.model or "", _ENDS)
+            for what in (_ENDS, *([_OPENS] if state.opens else [])):
+                if context.url:
+                    remember(context.url, context.model or "", what)
         elif not state.told:
             raise context.unreadable("the stream said nothing", b"")
         elif _ENDS in remembered(context.url, context.model or ""):

@@ -8,23 +8,31 @@ _OPEN, _CLOSE = "<think>", "</think>"
 class ThinkSplitter:
     """Feed it content in any pieces; it returns what is reasoning and what is answer.
 
-    Only a tag at the very beginning (after white space) opens the reasoning: later ones are the answer's own text.
+    Only a tag at the very beginning (after white space) opens the reasoning: later ones are the answer's own text. Some
+    servers leave the opening out, so with `hold` a text without it waits for a `</think>` or its end; then the first
+    `</think>` ends the reasoning. `unopened`: whether the text was such.
 
     >>> splitter = ThinkSplitter()
     >>> splitter.feed("<thi"), splitter.feed("nk>so</think>\\n\\nyes")
     (('', ''), ('so', 'yes'))
     """
 
-    __slots__ = ("_held", "_phase")
+    __slots__ = ("_held", "_hold", "_phase", "_tail", "_waiting", "unopened")
 
-    def __init__(self) -> None:
+    def __init__(self, *, hold: bool = False) -> None:
         self._phase = "before"
         self._held = ""
+        self._hold = hold
+        self._waiting: list[str] = []
+        self._tail = ""
+        self.unopened = False
 
     def feed(self, text: str) -> tuple[str, str]:
         """(reasoning, answer) that `text` adds."""
         if self._phase == "answer":
             return "", text
+        if self._phase == "unopened":
+            return self._unopened(text)
         text = self._held + text
         self._held = ""
         if self._phase == "before":
@@ -33,12 +41,26 @@ class ThinkSplitter:
                 self._held = text
                 return "", ""
             if not start.startswith(_OPEN):
+                if self._hold:
+                    self._phase = "unopened"
+                    return self._unopened(text)
                 self._phase = "answer"
                 return "", text
             self._phase, text = "thinking", start[len(_OPEN) :]
         if self._phase == "thinking":
             return self._thinking(text)
         return self._after(text, "")
+
+    def _unopened(self, text: str) -> tuple[str, str]:
+        self._waiting.append(text)
+        if _CLOSE not in self._tail + text:
+            self._tail = (self._tail + text)[1 - len(_CLOSE) :]
+            return "", ""
+        self.unopened = True
+        reasoning, _, rest = "".join(self._waiting).partition(_CLOSE)
+        self._waiting = []
+        self._phase = "after"
+        return self._after(rest, reasoning.lstrip())
 
     def _thinking(self, text: str) -> tuple[str, str]:
         reasoning, found, rest = text.partition(_CLOSE)
@@ -58,5 +80,6 @@ class ThinkSplitter:
 
     def finish(self) -> tuple[str, str]:
         """What was held back for a tag that never came."""
-        held, self._held = self._held, ""
+        held, self._held = self._held + "".join(self._waiting), ""
+        self._waiting = []
         return (held, "") if self._phase == "thinking" else ("", held)
