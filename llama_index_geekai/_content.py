@@ -5,11 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import mimetypes
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from io import IOBase
 from typing import Any
 
-import filetype  # LlamaIndex's own dependency, with which its blocks know types, too
 from llama_index.core.base.llms import types as li
 
 from geekai_core import ConfigurationError
@@ -44,77 +43,62 @@ def _to_wire_parts(block: Any) -> list[Part]:
         return [{"type": "text", "text": f"{block.title}\n{block.source}"}, *inner]
     if isinstance(block, (li.ThinkingBlock, li.ToolCallBlock, li.CitationBlock)):
         return []
-    for cls, convert in _MEDIA.items():
+    for cls, kind in _MEDIA.items():
         if isinstance(block, cls):
-            return [convert(block)]
+            return [_media(block, kind)]
     raise ConfigurationError(f"a {type(block).__name__} cannot be sent: it is of a kind unknown here")
 
 
-def _image(block: li.ImageBlock) -> Part:
-    url = _own_url(block) or _data_url(_bytes(block, block.image, block.resolve_image), block.image_mimetype, "image")
-    return {"type": "image_url", "image_url": {"url": url} | _set(detail=block.detail)}
+_MEDIA = {li.ImageBlock: "image", li.VideoBlock: "video", li.AudioBlock: "audio", li.DocumentBlock: "document"}
+_DEFAULTS = {"image": "image/png", "video": "video/mp4", "document": "application/octet-stream"}
 
 
-def _video(block: li.VideoBlock) -> Part:
-    url = _own_url(block) or _data_url(_bytes(block, block.video, block.resolve_video), block.video_mimetype, "video")
-    return {"type": "video_url", "video_url": {"url": url} | _set(fps=block.fps, detail=block.detail)}
-
-
-def _audio(block: li.AudioBlock) -> Part:
+def _media(block: Any, kind: str) -> Part:
+    """Media as a part: by the block's own URL, which is never downloaded, else by its bytes."""
+    stated = block.format if kind == "audio" else getattr(block, f"{kind}_mimetype")
+    raw = b"" if block.url else _bytes(block, kind)
+    found = _type_by_bytes(raw, kind) or stated
+    data = str(block.url) if block.url else base64.b64encode(raw).decode()
+    if kind == "audio":
+        return {"type": "input_audio", "input_audio": {"data": data} | _set(format=found)}
     if block.url:
-        return {"type": "input_audio", "input_audio": {"data": str(block.url)} | _set(format=block.format)}
-    raw = _bytes(block, block.audio, block.resolve_audio)
-    found = filetype.guess(raw)
-    form = found.extension if found is not None and found.mime.startswith("audio/") else block.format
-    return {"type": "input_audio", "input_audio": {"data": base64.b64encode(raw).decode()} | _set(format=form)}
-
-
-def _document(block: li.DocumentBlock) -> Part:
-    mime_type, url = block.document_mimetype, _own_url(block)
-    if url is None:
-        raw = _bytes(block, block.data, block.resolve_document)
-        mime_type = filetype.guess_mime(raw) or mime_type or mimetypes.guess_type(str(block.path or block.title))[0]
-        url = f"data:{mime_type or 'application/octet-stream'};base64,{base64.b64encode(raw).decode()}"
-    return {"type": "file_url", "file_url": {"url": url} | _set(mime_type=mime_type)}
-
-
-_MEDIA: dict[type, Callable[[Any], Part]] = {
-    li.ImageBlock: _image,
-    li.AudioBlock: _audio,
-    li.VideoBlock: _video,
-    li.DocumentBlock: _document,
-}
-_DEFAULTS = {"image": "image/png", "video": "video/mp4"}
+        url = media_url(data, f"give an https:// URL, or {type(block).__name__}(path=…)")
+    else:
+        if kind == "document":
+            found = found or mimetypes.guess_type(str(block.path or block.title))[0]
+        url = f"data:{found or _DEFAULTS[kind]};base64,{data}"
+    if kind == "document":
+        return {"type": "file_url", "file_url": {"url": url} | _set(mime_type=found)}
+    further = _set(fps=getattr(block, "fps", None), detail=block.detail)
+    return {"type": f"{kind}_url", f"{kind}_url": {"url": url} | further}
 
 
 def _set(**fields: Any) -> Part:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _own_url(block: Any) -> str | None:
-    """A block's own URL, which is never downloaded."""
-    if not block.url:
-        return None
-    return media_url(str(block.url), f"give an https:// URL, or {type(block).__name__}(path=…)")
-
-
-def _bytes(block: Any, data: Any, resolve: Callable[[], Any]) -> bytes:
+def _bytes(block: Any, kind: str) -> bytes:
     """A block's bytes or its local file; LlamaIndex's own way gives an open file as it is, not as base64."""
+    data = block.data if kind == "document" else getattr(block, kind)
     try:
         if isinstance(data, IOBase):
             data.seek(0)
-        raw: bytes = data.read() if isinstance(data, IOBase) else resolve().read()
+        raw: bytes = data.read() if isinstance(data, IOBase) else getattr(block, f"resolve_{kind}")().read()
     except (ValueError, OSError) as exc:
         raise ConfigurationError(f"the {type(block).__name__} cannot be read: {exc}") from exc
     return raw
 
 
-def _data_url(raw: bytes, stated: str | None, kind: str) -> str:
-    """Media as a data: URL of the type that its bytes show, for suffixes are often wrong; else of the stated one."""
-    found = filetype.guess_mime(raw)
-    if not (found and found.startswith(f"{kind}/")):
-        found = stated or _DEFAULTS[kind]
-    return f"data:{found};base64,{base64.b64encode(raw).decode()}"
+def _type_by_bytes(raw: bytes, kind: str) -> str | None:
+    """The type that bytes show, for suffixes are often wrong; that of speech in one word, such as "wav".
+
+    None where they show none of this kind. LlamaIndex's own blocks know the types by the first 8,192 bytes.
+    """
+    head = raw[:8192]
+    found = li.DocumentBlock(data=head).document_mimetype if head else None
+    if kind == "document" or not found or not found.startswith(f"{kind}/"):
+        return found if kind == "document" else None
+    return li.AudioBlock(audio=head).format if kind == "audio" else found
 
 
 def from_wire_images(parts: Any) -> list[li.ImageBlock]:
