@@ -141,5 +141,7 @@ def _read(cls: type[A], money: str, content: bytes, context: Context) -> A:
     if is_error(body) and not (isinstance(inner, dict) and money in inner):
         raise context.error(content)
     answer = validated(cls, inner, context, content)
+    if isinstance(inner, dict) and inner.get(money) is not None and getattr(answer, money) is None:
+        raise context.unreadable(f"the {money} is no number", content)  # money is never guessed
     answer._raw = body
     return answer

@@ -320,8 +320,9 @@ def rerank(query: str, documents: list[str], model: str, options: RerankOptions)
     def part(documents: list[str]) -> Operation[RerankList]:
         def read(content: bytes, context: Context) -> RerankList:
             answer = read_answer(RerankList, content, context)
-            answer.results = best(mapped_back(read_rows(answer.raw), documents))
-            if documents and not answer.results and known.get("top_n") != 0:
+            rows = read_rows(answer.raw)
+            answer.results = best(mapped_back(rows, documents))
+            if documents and not rows and known.get("top_n") != 0:
                 raise context.unreadable("the answer has no score of any document", content)
             return answer
 

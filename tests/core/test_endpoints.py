@@ -49,7 +49,8 @@ def test_no_models_are_none(client, server):
 def test_a_list_that_is_null_is_an_empty_one(client, server):
     server.play(*[json_reply({name: None, "x": None}) for name in ("data", "results", "results", "data")])
     assert client.models() == []
-    assert client.rerank("茶", ["一"], model="r").results == []
+    with pytest.raises(InvalidResponseError, match="no score of any document"):
+        client.rerank("茶", ["一"], model="r")
     assert client.web_search("茶").raw == {"results": None, "x": None}
     with pytest.raises(InvalidResponseError, match="1 inputs, but 0 vectors"):
         client.embed(["一"], model="e")

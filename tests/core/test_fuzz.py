@@ -212,6 +212,7 @@ def test_an_error_body_of_anything_is_an_error(data: bytes, status: int) -> None
     assert error.status_code == status
 
 
+@pytest.mark.filterwarnings("ignore:the stream ended without a finish reason")
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_any_single_wrong_value_in_a_stream_or_an_answer_is_read_or_refused(case: Case) -> None:
     """Every value of every case, in turn, is something else."""
