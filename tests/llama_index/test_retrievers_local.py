@@ -72,9 +72,8 @@ async def test_embeddings_and_reranker_find_by_meaning(make: Callable[..., Any],
 async def test_the_search_finds_the_documents(make: Callable[..., Any], prefix: str) -> None:
     question = "When was the lighthouse built?"
     retriever = make(GeekAISearchRetriever, count=2)
-    first, second = await value(getattr(retriever, f"{prefix}retrieve")(question))
+    (first,) = await value(getattr(retriever, f"{prefix}retrieve")(question))  # no other page tells of it
     assert first.metadata["url"].endswith("/lighthouse.md")
-    assert first.score > second.score
     spec = GeekAISearchToolSpec(api_key="any", api_base=retriever.search.api_base, count=2)
     listed = await value(getattr(spec, f"{prefix}web_search")(question))
     assert listed.startswith(f"[1] {first.metadata['title']}\n{first.metadata['url']}\n{first.text[:20]}")
@@ -91,7 +90,7 @@ async def test_a_rag_app_retrieves_reranks_and_answers(make: Callable[..., Any])
     with collect() as collected:
         answer = await engine.aquery("When was the lighthouse built?")
     assert str(answer)
-    assert len(answer.source_nodes) == 2
+    assert len(answer.source_nodes) == 1
     assert answer.source_nodes[0].metadata["url"].endswith("/lighthouse.md")
     assert len(collected.calls) == 3
     assert collected.usage["completion_tokens"] > 0
