@@ -54,7 +54,7 @@ async def whole(request: ChatRequest, engine: Engine, library: Library) -> dict[
     Another server is asked for a whole answer: some do well only then what a stream should bring, too.
     """
     if isinstance(engine.model, LocalModel):
-        total = Accumulator()
+        total = Accumulator(several=True)
         async with aclosing(answer(request, engine, library)) as chunks:
             async for chunk in chunks:
                 total.feed(chunk)
@@ -62,7 +62,7 @@ async def whole(request: ChatRequest, engine: Engine, library: Library) -> dict[
     given, shown = await _search(request, engine, library)
     plan = prompting.make_plan(request, engine.model, given)
     with engine.shielded():
-        raw = (await engine.client.chat(plan.body)).raw
+        raw = await engine.whole(plan.body)
         choices = []
         for choice in raw["choices"]:
             limited = _limited(_renamed(choice, "message"), plan)
@@ -183,7 +183,7 @@ class _Run:
     async def _stream(self, body: dict[str, Any]) -> _Choices:
         """One generation. The tokens of the prompt count once, however many generations follow."""
         async for chunk in await self._streams.enter_async_context(aclosing(self._engine.stream(body))):
-            for choice in chunk.get("choices") or ():
+            for choice in chunk.get("choices", ()):
                 yield _renamed(choice, "delta")
         self._reported = usage = chunk.get("usage") or {}
         self._used["completion_tokens"] += usage.get("completion_tokens") or 0

@@ -10,14 +10,15 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from gettext import gettext as _
 from typing import Any
 
 import httpx
 
-from geekai_core import AsyncClient, configure, errors
+from geekai_core import AsyncClient, Delta, configure, errors
+from geekai_core.conversation import Request
 from geekai_core.response.error_bodies import error_words
 from geekai_local._llama import CONTEXT
 from geekai_local.errors import AnswerError, StartError
@@ -46,13 +47,18 @@ class Engine:
         """
         body = {**body, "stream": True, "stream_options": {"include_usage": True}}
         with self.shielded():
-            async with self.client.stream(body) as stream:
-                last = None
+            async with self.client.converse_streaming(Request(body, as_given=True)) as stream:
+                last, given = None, set[int]()
                 async for delta in stream:
-                    if delta.raw is not last:  # a chunk of several choices makes a delta for each
-                        last = delta.raw
-                        yield last
+                    last, given = delta.raw, given if delta.raw is last else set()
+                    yield {"choices": [_choice(delta, given)]}
+                    given.add(delta.index)
                 yield {"usage": stream.answer.raw.get("usage")}
+
+    async def whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Generate, and give the whole answer as it came. Raises `AnswerError`."""
+        with self.shielded():
+            return (await self.client.converse(Request(body, as_given=True))).answer.raw
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
@@ -89,6 +95,18 @@ class Engine:
         """End the child process, if there is one, and wait for its end."""
         if self._child:
             _end(self._child)
+
+
+def _choice(delta: Delta, given: Collection[int]) -> dict[str, Any]:
+    """What a delta adds to its choice, as the server said it but for the texts: fences around JSON are gone from those.
+
+    `given`: the choices of which the same chunk has brought deltas; what comes again had been held back.
+    """
+    choices = [] if delta.index in given else delta.raw.get("choices") or []
+    of_index = [choice for choice in choices if (choice.get("index") or 0) == delta.index]
+    choice = (of_index or ([] if given else choices) or [{}])[0]
+    texts = {"content": delta.content, "reasoning_content": delta.reasoning_content}
+    return {**choice, "index": delta.index, "delta": {**(choice.get("delta") or {}), **texts}}
 
 
 def _client(server: Upstream) -> AsyncClient:

@@ -14,7 +14,7 @@ from tests.local.conftest import Caller, connected
 
 pytestmark = pytest.mark.local_model
 
-WORD = {"type": "json_schema", "json_schema": {"name": "word", "schema": {"const": "kelp"}}}
+WORD = {"type": "json_schema", "json_schema": {"name": "word", "schema": {"const": ["kelp"]}}}
 
 
 def asked(question: str = "Tell me a word.", **fields: Any) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def test_each_token_comes_with_its_log_probability(client: Any, ask: Any, top: i
     """And with as many alternatives as were asked for; the tokens make up the answer."""
     answer = ask(client, response_format=WORD, logprobs=True, top_logprobs=top)
     tokens = answer.choices[0].logprobs.content
-    assert "".join(token.token for token in tokens) == answer.message.content == '"kelp"'
+    assert "".join(token.token for token in tokens) == answer.message.content == '["kelp"]'
     assert all(token.logprob <= 0 and math.isfinite(token.logprob) for token in tokens)
     assert {len(token.top_logprobs) for token in tokens} == {top or 0}
 
@@ -88,9 +88,9 @@ def test_a_background_task_is_fetched_when_it_is_done(client: Any) -> None:
     assert (task.status, task.choices) == ("pending", [])
     done = client.wait(task.id, timeout=60)
     assert (done.id, done.status) == (task.id, "succeed")
-    assert [choice.message.content for choice in done.choices] == ['"kelp"'] * 2
+    assert [choice.message.content for choice in done.choices] == ['["kelp"]'] * 2
     assert done.usage.total_tokens > 0
-    assert client.fetch(task.id).message.content == '"kelp"'
+    assert client.fetch(task.id).message.content == '["kelp"]'
 
 
 def test_a_task_that_fails_says_why(client: Any) -> None:

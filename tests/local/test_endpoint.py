@@ -29,7 +29,10 @@ WEATHER: dict[str, Any] = {
     },
 }
 CLOCK: dict[str, Any] = {"type": "function", "function": {"name": "get_clock", "description": "Get the time now."}}
-CONSTANT = {"type": "json_schema", "json_schema": {"name": "word", "schema": {"const": "The same words each time."}}}
+CONSTANT = {
+    "type": "json_schema",
+    "json_schema": {"name": "word", "schema": {"const": ["The same", "words each time."]}},
+}
 LONG = {"type": "array", "items": {"enum": ["a long way to the lighthouse"]}, "minItems": 300}
 
 

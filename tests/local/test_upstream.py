@@ -30,7 +30,7 @@ def both(client: Any, upstream: ScriptedServer, *chunks: Any, **fields: Any) -> 
 
 def added_up(chunks: Any) -> dict[str, Any]:
     """The whole answer of a server that would stream these chunks."""
-    whole = Accumulator()
+    whole = Accumulator(several=True)
     for each in chunks:
         if isinstance(each, dict):
             whole.feed(each)
@@ -281,10 +281,10 @@ def test_the_local_model_embeds_beside_an_upstream(over: Over, upstream: Scripte
 def test_one_endpoint_can_stand_over_another(over: Over, base_url: str) -> None:
     """A real model behind two of them: thoughts, a schema, logprobs and choices pass through both."""
     client = over(base_url, key="any-key")
-    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"const": "the same"}}}
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"const": ["the same"]}}}
     whole = client.chat(**asked("Hi", response_format=form, n=2, logprobs=True))
-    assert [choice.message.content for choice in whole.choices] == ['"the same"'] * 2
-    assert "".join(token.token for token in whole.choices[1].logprobs.content) == '"the same"'
+    assert [choice.message.content for choice in whole.choices] == ['["the same"]'] * 2
+    assert "".join(token.token for token in whole.choices[1].logprobs.content) == '["the same"]'
     thoughtful = client.chat(**asked("Why is the sky blue?", enable_thinking=True, max_tokens=40))
     assert thoughtful.message.reasoning_content
     assert thoughtful.message.content
@@ -294,3 +294,18 @@ def test_one_endpoint_can_stand_over_another(over: Over, base_url: str) -> None:
 def test_a_stream_is_over_when_it_says_so(over: Over, upstream: ScriptedServer) -> None:
     """Though the connection stays open."""
     both(over(), upstream, delta("a", finish_reason="stop"), "[DONE]", Hold())
+
+
+@pytest.mark.parametrize("pieces", [["```json", "\n", '{"a": ', "1}", "\n```"], ['"a', ' b"'], ["```", '{"a": 1}']])
+def test_json_in_a_fence_comes_without_it(over: Over, upstream: ScriptedServer, pieces: list[str]) -> None:
+    """Held back until it can be told from prose; each choice gets its own, once, with its log probabilities."""
+    tokens = {"content": [{"token": "t", "logprob": -1.0, "top_logprobs": []}]}
+    chunks = [delta(piece, index=index, logprobs=tokens) for piece in pieces for index in (0, 1)]
+    ends = [delta(index=index, finish_reason="stop") for index in (0, 1)]
+    upstream.play(sse(*chunks, *ends, chunk([], usage=USAGE)))
+    client = over()
+    with streaming(client, n=2, logprobs=True, response_format={"type": "json_object"}) as stream:
+        assert list(stream)
+    bare = "".join(pieces).removeprefix("```json").strip("`\n")
+    assert [choice.message.content for choice in stream.answer.choices] == [bare, bare]
+    assert [len(choice.logprobs.content) for choice in stream.answer.choices] == [len(pieces)] * 2

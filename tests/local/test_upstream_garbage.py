@@ -13,7 +13,7 @@ import pytest
 from geekai_core import ServerError
 from geekai_local.serving import serve
 from geekai_local.weights import Upstream
-from geekai_testing.replies import Reply, completion, delta, json_reply, sse
+from geekai_testing.replies import Reply, completion, delta, error, json_reply, sse
 from geekai_testing.scripted import ScriptedServer
 from tests.core.test_fuzz import twists, written
 from tests.local.conftest import Over, asked, streaming
@@ -52,6 +52,18 @@ def test_lists_that_are_none_are_a_502(plain: httpx.Client, upstream: ScriptedSe
         answer = ask()
         assert answer.status_code == 502
         assert "the upstream" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_there_is_no_second_way_to_ask_an_upstream(plain: httpx.Client, upstream: ScriptedServer, stream: bool) -> None:
+    """What it refuses is refused once, with its words, and not remembered: the caller's own client knows more."""
+    form = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
+    for _ in range(2):
+        upstream.play(error(400, "response_format is unavailable now"))
+        answer = plain.post("/chat/completions", json=asked(stream=stream, response_format=form))
+        assert answer.status_code == 400
+        assert "unavailable now" in answer.json()["error"]["message"]
+    assert [request.json["response_format"] for request in upstream.requests] == [form] * 2
 
 
 def test_a_server_without_models_lists_none(plain: httpx.Client, upstream: ScriptedServer) -> None:
