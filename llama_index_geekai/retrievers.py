@@ -42,7 +42,7 @@ class WebSearchOptions(TypedDict, total=False):
     default_headers: dict[str, str] | None
     default_query: dict[str, str] | None
     proxy: str | None
-    system_key: str | SecretStr | None
+    system_key: SecretStr | None
     reuse_client: bool
     http_client: httpx.Client | None
     async_http_client: httpx.AsyncClient | None

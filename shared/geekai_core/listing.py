@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 import time
 from collections.abc import Callable
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from geekai_core.endpoints import Steps
 from geekai_core.errors import APIStatusError, GeekAIError
-from geekai_core.response.answers import read_answer
+from geekai_core.response.answers import Context, read_answer
 from geekai_core.transport.calls import Operation
 from geekai_core.transport.timeouts import Deadline
 from geekai_core.wire import ModelInfo, ModelList
@@ -33,9 +32,8 @@ def models(config: Config, clock: Callable[[], float] = time.monotonic) -> Steps
     deadline = Deadline(config.total_timeout, clock)
     for number in range(1, MOST_PAGES + 1):
         params = {"page": number} if number > 1 else {}
-        read = functools.partial(read_answer, ModelList)
         try:
-            page: ModelList = yield Operation("GET", "/models", read, params=params, within=deadline.shorten(None))
+            page: ModelList = yield Operation("GET", "/models", _read, params=params, within=deadline.shorten(None))
         except GeekAIError as error:
             if number == 1:
                 raise
@@ -50,3 +48,12 @@ def models(config: Config, clock: Callable[[], float] = time.monotonic) -> Steps
         logger.warning("only the first %d pages of /models were read, more models may exist", MOST_PAGES)
     config.known_models[:] = found
     return list(found.values())
+
+
+def _read(content: bytes, context: Context) -> ModelList:
+    """A page. What lists something, and no model at all, is no list of models."""
+    page = read_answer(ModelList, content, context)
+    listed = page.raw.get("data")
+    if listed is not None and not page.data and listed != []:
+        raise context.unreadable("the answer lists no models", content)
+    return page
