@@ -22,7 +22,7 @@ BUDGETS = {
 }
 """Lines of code; a twentieth more is borne, so that no change of a few lines has to touch this table."""
 OVER = {
-    "geekai_core": 5_800,
+    "geekai_core": 5_830,
     "geekai_cli": 620,
     "langchain_geekai": 1_400,
     "llama_index_geekai": 1_412,

@@ -151,9 +151,6 @@ PARTS: dict[str, Callable[[int], Any]] = {
     "sources": lambda n: sources([f"https://a.example/{i}" for i in range(n)], [{"link": f"https://a.example/{n - i}"} for i in range(n)]),
     "results alike": lambda n: sources(["https://a.example"] * n, [{"link": "https://a.example", "content": str(i)} for i in range(n)]),
     "a listing": lambda n: listing(sources([], [{"title": "t", "content": "c"}] * n)),
-    "side fields of a wrong type": lambda n: whole(
-        {**completion("x"), "search_results": [], "choices": [{"index": i, "message": {"content": "x"}, "logprobs": {"content": [{"token": i}]}} for i in range(n)]}
-    ),
 }  # fmt: skip
 
 

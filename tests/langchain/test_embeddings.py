@@ -92,7 +92,9 @@ async def test_vectors_come_in_the_order_of_the_inputs_over_requests_of_ten(
     assert sorted(len(body["input"]) for body in bodies(server)) == [5, 10, 10]
     assert await embed(make(chunk_size=100), side, texts) == [[float(text)] for text in texts]
     assert len(server.requests) == 4
-    assert collected.calls == [{"model": "e", "usage": {"total_tokens": 25}, "citations": [], "search_results": []}]
+    assert collected.calls == [
+        {"id": None, "model": "e", "usage": {"total_tokens": 25}, "citations": [], "search_results": []}
+    ]
 
 
 @pytest.mark.parametrize("side", SIDES)

@@ -45,24 +45,33 @@ def sendable(
     if all(map(_is_plain, messages)):
         return list(messages)
     results, orphans = _matched(messages)
-    echoed = _echoed(messages, reasoning_history)
-    if reasoning_history == "tools" and not thinking:
-        thinking = any(key in messages[at] for at in echoed for key in _REASONING)
     sent: list[Wire] = []
     pictures: list[Wire] = []
     for at, message in enumerate(messages):
         if message["role"] == "assistant":
             _add_pictures(sent, pictures)
-            _add_assistant(
-                message, at, results, sent, pictures, reasoned=at in echoed and thinking, echoed=at in echoed
-            )
+            _add_assistant(message, at, results, sent, pictures)
         elif message["role"] != "tool":
             _add_pictures(sent, pictures)
             sent.append(message)
         elif at in orphans:
             sent.append({"role": "user", "content": message.get("content") or ""})
     _add_pictures(sent, pictures)
+    _keep_reasoning(sent, _echoed(sent, reasoning_history), thinking=thinking)
     return sent
+
+
+def _keep_reasoning(sent: list[Wire], echoed: set[int], *, thinking: bool) -> None:
+    """Take the reasoning out of all messages of the model but those echoed; these with calls have one, if empty."""
+    thinking = thinking or any(sent[at].keys() & set(_REASONING) for at in echoed)
+    for at, message in enumerate(sent):
+        if message["role"] != "assistant":
+            continue
+        if at not in echoed:
+            for key in _REASONING:
+                message.pop(key, None)
+        elif thinking and "tool_calls" in message and not message.keys() & set(_REASONING):
+            message["reasoning_content"] = ""
 
 
 _PLAIN = {"role", "content", "name"}
@@ -125,21 +134,17 @@ def _echoed(messages: Sequence[Wire], reasoning_history: ReasoningHistory) -> se
 
 
 def _add_assistant(
-    message: Wire, at: int, results: Mapping[Place, Wire], sent: list[Wire], pictures: list[Wire], *,
-    reasoned: bool, echoed: bool,
-) -> None:  # fmt: skip
+    message: Wire, at: int, results: Mapping[Place, Wire], sent: list[Wire], pictures: list[Wire]
+) -> None:
     """Add what the model said, and the results of its calls; nothing where it said nothing."""
     calls = _named_calls(message)
     wire = {key: value for key, value in message.items() if key not in ("tool_calls", "audio", *_REASONING)}
+    wire |= {key: message[key] for key in _REASONING if message.get(key)}
     _add_speech(wire, message.get("audio"))
     if calls:
         wire["content"] = wire.get("content") or None
     elif not (wire.get("content") or wire.keys() & {"audio", "function_call"}):
         return
-    if echoed:
-        wire |= {key: message[key] for key in _REASONING if message.get(key)}
-    if reasoned and calls and not wire.keys() & set(_REASONING):
-        wire["reasoning_content"] = ""
     sent.append(wire)
     if not calls:
         return
