@@ -218,8 +218,8 @@ MISTAKES = [
     ),
     Mistake(
         "a wrong value in `search_config`", "`search_config` 中的值不正确", "改用列出的值",
-        UserWarning, "search_config.recency_filter='lastWeek': Input should be 'noLimit', 'oneDay', 'oneWeek', 'oneMonth' or 'oneYear'; it is sent as given",
-        init={"enable_search": True, "search_config": {"recency_filter": "lastWeek"}},
+        UserWarning, "search_config.count='many': Input should be a valid integer, unable to parse string as an integer; it is sent as given",
+        init={"enable_search": True, "search_config": {"count": "many"}},
     ),
     Mistake(
         "a misspelt key in `search_config`", "`search_config` 中的键拼写错误", "改用提示中的键",
@@ -371,8 +371,8 @@ def test_a_validation_error_shows_nothing_of_what_was_given(cls: Any) -> None:
 
 
 def test_a_typed_search_config_refuses_a_wrong_value_at_once() -> None:
-    with pytest.raises(ValidationError, match="'noLimit', 'oneDay', 'oneWeek', 'oneMonth' or 'oneYear'"):
-        SearchConfig(recency_filter="lastWeek")
+    with pytest.raises(ValidationError, match="valid integer"):
+        SearchConfig(count="many")
 
 
 def test_what_a_server_may_know_and_this_package_does_not_is_sent_without_a_word() -> None:

@@ -183,5 +183,4 @@ WISHES = [*SPEECHES, *FIELDS, *DETAILS]
 NOT_YET: dict[str, str] = {
     "earlier speech that the server still has": "alike",
     "earlier speech that never ends": "alike",
-    "a field within a call's function": "li",
 }

@@ -132,14 +132,11 @@ WISHES = [
     ),
 ]
 
-NOT_YET = {
+NOT_YET: dict[str, str] = {
     "a schema and tools that are refused: JSON mode": "alike",
     "all that is refused: words": "alike",
     "an answer that does not fit is asked for once more": "alike",
     "a schema that is refused while thinking: no tool is forced": "alike",
-    "a streamed answer that does not fit is asked for once more": "lc",
-    "an answer that never fits": "lc",
-    "an answer that the token limit cut is not asked for again": "lc",
     "an object by its schema": "alike",
     "an object by a tool": "alike",
     "an object that comes in a fence": "alike",

@@ -160,6 +160,4 @@ NOT_YET: dict[str, str] = {
     "usage with cache_creation_input_tokens": "li",
     "usage in Anthropic's words with its cache": "li",
     "usage within the choice": "li",
-    "a closing think tag without its opening": "lc li",
-    "a closing think tag without its opening, in pieces": "lc li",
 }

@@ -236,7 +236,7 @@ PICTURES = [
 
 WISHES = [*TEXTS, *MEDIA, *BLOCKS, *PICTURES]
 
-NOT_YET = {
+NOT_YET: dict[str, str] = {
     "half a surrogate pair in a prompt": "lc li",
     "the second half of a surrogate pair in a prompt": "lc li",
     "half a surrogate pair in a system message and in a tool's result": "lc li",

@@ -134,7 +134,5 @@ WISHES = [*PARALLEL, *LIMITS, *JSON_MODE]
 NOT_YET: dict[str, str] = {
     "parallel calls: parallel_tool_calls: Extra inputs are not permitted": "lc li",
     "parallel calls: 参数 parallel_tool_calls 不支持": "lc li",
-    "the model's parallel_tool_calls": "li",
-    "the model's parallel_tool_calls wins over an agent's default": "li",
     "max_tokens refused": "lc li",
 }
