@@ -148,4 +148,6 @@ NOT_YET: dict[str, str] = {
     "a wrong key": "alike",
     "a refusal in a good answer's place": "alike",
     "a field of the call beside the schema": "alike",
+    "an answer that never fits": "alike",
+    "an answer that the token limit cut is not asked for again": "alike",
 }
