@@ -45,7 +45,17 @@ def test_any_single_wrong_value_in_a_chunk_is_passed_on_or_refused(
         assert ("data: [DONE]" in answer.text or '"error"' in answer.text) if stream else answer.json()
 
 
-@pytest.mark.parametrize("data", [{}, [5], [None], [[{"id": "a"}]], ["a"]])
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        [5],
+        pytest.param([{}], marks=pytest.mark.xfail(strict=True, reason="a model without an id is read as one")),
+        [None],
+        [[{"id": "a"}]],
+        ["a"],
+    ],
+)
 def test_lists_that_are_none_are_a_502(plain: httpx.Client, upstream: ScriptedServer, data: Any) -> None:
     for ask in (lambda: plain.get("/models"), lambda: plain.post("/embeddings", json={"model": "e", "input": ["a"]})):
         upstream.play(json_reply({"data": data}))
