@@ -45,9 +45,9 @@ def main(folder: Path, questions: Path, model: str = "gpt-4o-mini", judge: str =
         results = evaluate(folder, asked, model, judge)
     table = Table("question", "answer", show_lines=True, show_footer=True)
     for name, verdicts in results.items():
-        table.add_column(name, footer=f"{sum(bool(verdict.retryable) for verdict in verdicts)}/{len(verdicts)}")
+        table.add_column(name, footer=f"{sum(bool(verdict.passing) for verdict in verdicts)}/{len(verdicts)}")
     for row in zip(*results.values(), strict=True):
-        said = ["yes" if verdict.retryable else "[red]no[/red]" for verdict in row]
+        said = ["yes" if verdict.passing else "[red]no[/red]" for verdict in row]
         table.add_row(escape(row[0].query or ""), escape(row[0].response or ""), *said)
     console = Console()
     console.print(table)

@@ -50,7 +50,7 @@ def test_a_named_model_is_asked_for_a_few_tokens() -> None:
     assert code == 0
     assert found["chat"]["detail"].startswith("glm-4 answered, 11 tokens in ")
     hello = [{"role": "user", "content": "Say OK."}]
-    assert server.requests[1].json == {"model": "glm-4", "messages": hello, "max_completion_tokens": 5}
+    assert server.requests[1].json == {"model": "glm-4", "messages": hello, "max_completion_tokens": 5, "max_tokens": 5}
 
 
 def test_a_model_that_is_not_listed_is_told_with_the_nearest_and_the_server_s_own_words() -> None:

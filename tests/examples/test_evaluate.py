@@ -39,19 +39,19 @@ def test_each_question_has_a_row_with_both_verdicts(
         if request.route != "/chat/completions":
             return answer_from_schemas(request)
         prompt = str(request.json["messages"])
-        if request.json["model"] == "judge":
+        if request.json["model"] == "gpt-4o":
             return json_reply(completion("NO" if "[Ida]" in prompt and "piece of information" in prompt else "YES"))
         return json_reply(completion("At nine." if "When does" in prompt else "[Ida]"))
 
     scripted.default = answer
-    evaluate.main(*files, judge="judge")
+    evaluate.main(*files, judge="gpt-4o")
     shown = capsys.readouterr().out
     ferry, builder, totals = rows(shown)
     assert ferry == ["When does the ferry leave?", "At nine.", "yes", "yes"]
     assert builder == ["谁造的船？", "[Ida]", "no", "yes"]
     assert totals == ["", "", "1/2", "2/2"]
     chats = [request.json["model"] for request in scripted.requests if request.route == "/chat/completions"]
-    assert sorted(chats) == ["gpt-4o-mini"] * 2 + ["judge"] * 4
+    assert sorted(chats) == ["gpt-4o"] * 4 + ["gpt-4o-mini"] * 2
     assert re.search(r"9 calls, \d+ tokens", shown)
 
 
