@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import sys
 
 import pytest
 
@@ -20,6 +22,11 @@ FOREIGN = re.compile(
 # At import: what the session's fixtures and the libraries read once comes after it.
 for name in [name for name in os.environ if FOREIGN.fullmatch(name)]:
     del os.environ[name]
+
+# A shell's job in the background inherits that Ctrl-C and the end of a terminal are ignored, and so would each command.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+if sys.platform != "win32":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

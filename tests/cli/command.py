@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 from collections import deque
@@ -18,6 +19,8 @@ OWN_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
 """Makes a terminal that of the process, so that Ctrl-C typed there reaches it."""
+LIMIT = 120
+"""Seconds of silence after which a command on a terminal is ended."""
 COMMAND = [sys.executable, "-m", "geekai_cli"]
 
 
@@ -85,11 +88,12 @@ def on_terminal(
         os.close(theirs)
         screen, seen = b"", 0
         try:
-            while data := os.read(ours, 4096):
-                screen += data
+            while select.select([ours], [], [], LIMIT)[0]:
+                screen += os.read(ours, 4096)
                 if waiting and waiting[0][0](screen[seen:].decode("utf-8", "ignore")):
                     os.write(ours, waiting.popleft()[1].encode())
                     seen = len(screen)
+            process.kill()
         except OSError:  # Linux's way to say that nobody holds the other end any more
             pass
         finally:
