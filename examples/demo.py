@@ -42,7 +42,7 @@ from geekai_local.passages import Passage
 from geekai_local.search import CORPUS
 from geekai_local.serving import serve
 from geekai_local.weights import packaged_model
-from langchain_geekai import ChatGeekAI
+from langchain_geekai import ChatGeekAI, collect
 from llama_index_geekai import GeekAI
 
 SYSTEM = "Answer the question using only the context. Be brief."
@@ -251,7 +251,7 @@ def command(name: str) -> str:
 def main() -> int:
     """Run it all; 1 when either framework has fewer than ten right answers, or the endpoint failed."""
     started = time.monotonic()
-    with endpoint() as where, langchain_geekai.collect() as one, llama_index_geekai.collect() as other:
+    with endpoint() as where, collect() as collected:
         chat, llm = ChatGeekAI(**where, **SETTINGS), GeekAI(**where, **SETTINGS)
         if "base_url" in where:
             llm.fetch_metadata()  # the context window of a model that only the local endpoint knows
@@ -262,12 +262,10 @@ def main() -> int:
         show_search(chat, llm)
         right = score(chain, engine)
     console.rule()
-    prompt, completion = (
-        sum(c.usage.get(name, 0) for c in (one, other)) for name in ("prompt_tokens", "completion_tokens")
-    )
+    prompt, completion = (collected.usage.get(name, 0) for name in ("prompt_tokens", "completion_tokens"))
     console.print(
-        f"{len(one.calls) + len(other.calls)} calls, {prompt:,} tokens in, {completion:,} out, "
-        f"billed_units (searches): {one.billed_units + other.billed_units:g}, {time.monotonic() - started:.0f} s"
+        f"{len(collected.calls)} calls, {prompt:,} tokens in, {completion:,} out, "
+        f"billed_units (searches): {collected.billed_units:g}, {time.monotonic() - started:.0f} s"
     )
     if min(right.values()) < NEEDED:
         console.print(f"Fewer than {NEEDED} right answers: something is broken.", style="bold red")

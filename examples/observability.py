@@ -17,9 +17,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Tracer
 
-import langchain_geekai
-import llama_index_geekai
-from langchain_geekai import ChatGeekAI
+from langchain_geekai import ChatGeekAI, collect
 from llama_index_geekai import GeekAI
 
 QUESTION = "When does the ferry leave?"
@@ -37,12 +35,11 @@ def instrument(exporter: SpanExporter) -> Tracer:
 @contextmanager
 def billed(tracer: Tracer, name: str) -> Iterator[None]:
     """A span around calls of either framework, with what OpenInference has no attribute for: the billed searches."""
-    collect, llama_collect = langchain_geekai.collect, llama_index_geekai.collect
-    with tracer.start_as_current_span(name) as span, collect() as chain, llama_collect() as index:
+    with tracer.start_as_current_span(name) as span, collect() as collected:
         try:
             yield
         finally:
-            span.set_attribute("geekai.billed_units", chain.billed_units + index.billed_units)
+            span.set_attribute("geekai.billed_units", collected.billed_units)
 
 
 def ask(tracer: Tracer, model: ChatGeekAI, llm: GeekAI) -> None:

@@ -11,11 +11,9 @@ from pydantic import AliasChoices, Field
 
 from geekai_core import ConfigurationError
 from geekai_core.batches import results_of
-from geekai_core.collecting import summary
 from geekai_core.errors import partial_batch
 from geekai_core.options import OnError
 from geekai_core.wire import EmbeddingList, RerankList
-from langchain_geekai._collecting import gather
 from langchain_geekai._connection import GeekAIConnection
 from langchain_geekai._errors import langchain_errors
 
@@ -44,10 +42,8 @@ class Batched(GeekAIConnection):
             limit = self.max_concurrency
             yield {"on_error": "return", "on_progress": on_progress, "max_concurrency": limit}
 
-    def _heard(self, answer: EmbeddingList | RerankList, model: str, inputs: int) -> None:
-        """Count an answer, and tell of the inputs that have no result, as `on_error` says."""
-        if inputs:
-            gather(summary(answer, model))
+    def _missing(self, answer: EmbeddingList | RerankList, inputs: int) -> None:
+        """Raise or log, as `on_error` says, where some inputs have no result."""
         if answer.failed:
             error = partial_batch(answer.failed, results_of(answer), inputs)
             if self.on_error == "raise":

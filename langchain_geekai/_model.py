@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
+from langchain_core.outputs import ChatGeneration
 from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
 from geekai_core import ChatOptions, ClientOptions, __version__
+from geekai_core.counting import running
 from geekai_core.models import ModelFacts, listed_facts, model_facts
 from geekai_core.request.body import keywords, option_fields
 from geekai_core.request.hints import warn_unlisted
@@ -130,6 +132,14 @@ class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
     def is_lc_serializable(cls) -> bool:
         """True; `load(…, allowed_objects=[ChatGeekAI], valid_namespaces=["langchain_geekai"])` reads it back."""
         return True
+
+    def _convert_cached_generations(self, cache_val: list[Any]) -> list[ChatGeneration]:
+        generations = super()._convert_cached_generations(cache_val)
+        for add in running.get() if generations else ():  # what a cache answered has sources, and was not billed
+            message = generations[0].message
+            model = message.response_metadata.get("model_name")
+            add({**message.additional_kwargs, "id": None, "model": model, "usage": None})
+        return generations
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         if kwargs.get("max_completion_tokens") is not None:

@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from langchain_core.documents import Document
 from langchain_core.messages import BaseMessage
 
 from geekai_core import ChatCompletion
-from geekai_core.citations import Source, sources
-from geekai_core.collecting import Collected
+from geekai_core.citations import Source, metadata, sources
+from geekai_core.collecting import Collected, collect
 from langchain_geekai._blocks import message_sources
-from langchain_geekai._collecting import Collector, collecting, documents
 
-
-@contextmanager
-def collect() -> Iterator[Collected]:
-    """`with collect() as c:` gathers citations, search results, usage and `billed_units` of every call inside.
-
-    Of chats, embeddings, reranking and web searches; through chains, agents and threads, sync and async, streamed or
-    not; blocks may be nested. A chat that a cache answered adds its citations, but no usage, for nothing was billed.
-
-        with collect() as c:
-            (prompt | model | StrOutputParser()).invoke({"question": "…"})
-        print(c.citations, c.usage, c.billed_units)
-    """
-    collected = Collected()
-    outer = collecting.get()
-    token = collecting.set(Collector([*(outer.targets if outer else ()), collected]))
-    try:
-        yield collected
-    finally:
-        collecting.reset(token)
+__all__ = ["collect", "get_citations", "get_search_results", "to_documents"]
 
 
 def get_citations(message: BaseMessage) -> list[Source]:
@@ -57,3 +37,10 @@ def to_documents(answer: BaseMessage | ChatCompletion | Collected) -> list[Docum
     if isinstance(answer, BaseMessage):
         return documents(get_citations(answer))
     return documents(sources(answer.citations, answer.search_results))
+
+
+def documents(found: Iterable[Source]) -> list[Document]:
+    """Sources as documents; `source`, the URL or else the title, is what LangChain's own chains and indexes read."""
+    return [
+        Document(one.content or "", metadata={**metadata(one), "source": one.url or one.title or ""}) for one in found
+    ]

@@ -56,13 +56,13 @@ class GeekAIEmbeddings(Batched, Embeddings):
     def _embed(self, inputs: list[Any], intent: str | None) -> list[list[float]]:
         with self._sending("Embedding", len(inputs)) as sending:
             answer = self._clients()[0].embed(inputs, **self._fields(intent), **sending)
-        self._heard(answer, self.model, len(inputs))
+        self._missing(answer, len(inputs))
         return answer.vectors
 
     async def _aembed(self, inputs: list[Any], intent: str | None) -> list[list[float]]:
         with self._sending("Embedding", len(inputs)) as sending:
             answer = await self._clients()[1].embed(inputs, **self._fields(intent), **sending)
-        self._heard(answer, self.model, len(inputs))
+        self._missing(answer, len(inputs))
         return answer.vectors
 
     def embed_documents(self, texts: Sequence[Input]) -> list[list[float]]:

@@ -53,7 +53,7 @@ class GeekAIRerank(Batched, BaseDocumentCompressor):
         texts, fields = [_text(document) for document in documents], self._fields(model, top_n)
         with self._sending("Reranking", len(texts)) as sending:
             answer = self._clients()[0].rerank(query, texts, **fields, **sending)
-        self._heard(answer, fields["model"], len(texts))
+        self._missing(answer, len(texts))
         return _ranked(answer)
 
     async def arerank(
@@ -63,7 +63,7 @@ class GeekAIRerank(Batched, BaseDocumentCompressor):
         texts, fields = [_text(document) for document in documents], self._fields(model, top_n)
         with self._sending("Reranking", len(texts)) as sending:
             answer = await self._clients()[1].rerank(query, texts, **fields, **sending)
-        self._heard(answer, fields["model"], len(texts))
+        self._missing(answer, len(texts))
         return _ranked(answer)
 
     def compress_documents(

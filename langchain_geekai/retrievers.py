@@ -9,17 +9,15 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 
 from geekai_core.citations import Source, sources
-from geekai_core.collecting import summary
 from geekai_core.options import SearchOptions
 from geekai_core.request.body import search_fields
-from geekai_core.wire import SearchResultList
-from langchain_geekai._collecting import documents, gather
 from langchain_geekai._connection import GeekAIConnection
 from langchain_geekai._errors import langchain_errors
+from langchain_geekai.collect import documents
 
 
 class Searching(GeekAIConnection, SearchOptions):
-    """What the retriever and the tool share: a search, of which `collect()` hears."""
+    """What the retriever and the tool share: a search."""
 
     def _fields(self, given: dict[str, Any]) -> dict[str, Any]:
         called = {"count" if name == "k" else name: value for name, value in given.items()}
@@ -28,18 +26,12 @@ class Searching(GeekAIConnection, SearchOptions):
     def _search(self, query: str, **given: Any) -> list[Source]:
         fields = self._fields(given)
         with langchain_errors():
-            return _found(self._clients()[0].web_search(query, **fields), fields)
+            return sources([], self._clients()[0].web_search(query, **fields).search_results)
 
     async def _asearch(self, query: str, **given: Any) -> list[Source]:
         fields = self._fields(given)
         with langchain_errors():
-            return _found(await self._clients()[1].web_search(query, **fields), fields)
-
-
-def _found(answer: SearchResultList, fields: dict[str, Any]) -> list[Source]:
-    summed = summary(answer, fields["model"])
-    gather(summed)
-    return sources([], summed["search_results"])
+            return sources([], (await self._clients()[1].web_search(query, **fields)).search_results)
 
 
 class GeekAISearchRetriever(Searching, BaseRetriever):

@@ -10,7 +10,6 @@ import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
-from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar, cast
 
 from llama_index.core.callbacks import CallbackManager, CBEventType, EventPayload
@@ -28,14 +27,10 @@ from llama_index.core.instrumentation.events.llm import (
 from llama_index.core.instrumentation.span import active_span_id
 
 from geekai_core import ContextOverflowError
-from geekai_core.collecting import Collected
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 dispatcher = get_dispatcher("llama_index.core.llms.callbacks")  # core's own, so that the same handlers hear us
-
-collecting: ContextVar[tuple[Collected, ...]] = ContextVar("geekai_collecting", default=())
-"""What `collect()` fills, in the context in which a call begins."""
 
 
 class Kind(NamedTuple):
@@ -66,7 +61,6 @@ class _Call:
         self._kind = kind
         self._asked = {kind.asked: asked}
         self._payload: dict[str, Any] = {kind.keys[0]: asked}
-        self._collecting = collecting.get()
         self._span: dict[str, Any] = {"span_id": active_span_id.get()}
         self._callbacks: CallbackManager = llm.callback_manager
         self._listened = _listened()
@@ -95,8 +89,6 @@ class _Call:
 
     def ended(self, response: Any) -> Any:
         """Tell of the end; returns the response."""
-        for collected in self._collecting:
-            collected.add({**response.raw, **response.additional_kwargs})
         payload = {**self._payload, self._kind.keys[1]: response}
         self._callbacks.on_event_end(CBEventType.LLM, payload=payload, event_id=self._id)
         if self._listened():

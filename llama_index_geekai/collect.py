@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from llama_index.core.schema import NodeWithScore, TextNode
 
 from geekai_core.citations import Source, metadata, sources
-from geekai_core.collecting import Collected, summary
-from geekai_core.wire import Answer
-from llama_index_geekai._events import collecting
+from geekai_core.collecting import collect
 
-
-@contextmanager
-def collect() -> Iterator[Collected]:
-    """`with collect() as c:` gathers citations, search results, usage and `billed_units` of every GeekAI call inside.
-
-    Through query and chat engines, agents and threads, sync and async. A stream begun inside is counted when it ends,
-    also after the block. Blocks may be nested, and know nothing of the calls of other tasks and threads.
-    """
-    collected = Collected()
-    token = collecting.set((*collecting.get(), collected))
-    try:
-        yield collected
-    finally:
-        collecting.reset(token)
+__all__ = ["collect", "get_citations", "get_search_results", "to_nodes"]
 
 
 def get_citations(response: Any) -> list[Source]:
@@ -71,14 +55,6 @@ def nodes(found: list[Source], *, numbered: bool = False) -> list[NodeWithScore]
         )
         made.append(NodeWithScore(node=node, score=1 / source.number))
     return made
-
-
-def counted(answer: Answer, model: str) -> dict[str, Any]:
-    """The summary of an answer of any endpoint but chat, which `collect()` gathers if anything was sent for it."""
-    summed = summary(answer, model)
-    for collected in collecting.get() if answer.raw else ():
-        collected.add(summed)
-    return summed
 
 
 def _listed(response: Any, name: str) -> list[Any]:

@@ -22,7 +22,6 @@ from geekai_core.errors import INPUT_ERRORS
 from geekai_core.wire import Embedding, EmbeddingList
 from llama_index_geekai._batched import Batched
 from llama_index_geekai._content import to_wire_content
-from llama_index_geekai.collect import counted
 
 
 class _Failures(dict[str, GeekAIError]):
@@ -86,15 +85,11 @@ class GeekAIEmbedding(Batched, MultiModalEmbedding):
 
     def _embed(self, inputs: list[Any], intent: str | None, on_error: str = "raise") -> EmbeddingList:
         with self._client() as client:
-            answer = client.embed(**self._arguments(inputs, intent, on_error))
-        counted(answer, self.model_name)
-        return answer
+            return client.embed(**self._arguments(inputs, intent, on_error))
 
     async def _aembed(self, inputs: list[Any], intent: str | None, on_error: str = "raise") -> EmbeddingList:
         async with self._async_client() as client:
-            answer = await client.embed(**self._arguments(inputs, intent, on_error))
-        counted(answer, self.model_name)
-        return answer
+            return await client.embed(**self._arguments(inputs, intent, on_error))
 
     def _get_query_embedding(self, query: str) -> Vector:
         return self._embed([query], self.query_intent).vectors[0]

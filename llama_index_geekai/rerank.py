@@ -16,7 +16,6 @@ from pydantic import AliasChoices, Field
 from geekai_core.batches import results_of
 from geekai_core.wire import RerankList
 from llama_index_geekai._batched import Batched
-from llama_index_geekai.collect import counted
 
 dispatcher = get_dispatcher(__name__)
 
@@ -78,7 +77,6 @@ class GeekAIRerank(Batched, BaseNodePostprocessor):
         dispatcher.event(ReRankEndEvent(nodes=ranked))
 
     def _ranked(self, nodes: list[NodeWithScore], answer: RerankList) -> list[NodeWithScore]:
-        counted(answer, self.model)
         self._missing(answer.failed, results_of(answer), len(nodes))
         return [
             NodeWithScore(node=nodes[result.index or 0].node, score=result.relevance_score) for result in answer.results

@@ -15,7 +15,7 @@ from geekai_core.options import SearchOptions
 from geekai_core.request.body import search_fields
 from geekai_core.wire import SearchResultList
 from llama_index_geekai._connection import GeekAIConnection
-from llama_index_geekai.collect import counted, nodes
+from llama_index_geekai.collect import nodes
 
 if TYPE_CHECKING:
     import httpx
@@ -62,7 +62,7 @@ class WebSearch(GeekAIConnection, SearchOptions):
             return self._found(await client.web_search(query, **search_fields(self), extra_body=self.extra_body))
 
     def _found(self, answer: SearchResultList) -> list[Source]:
-        return sources([], counted(answer, self.model)["search_results"])
+        return sources([], answer.search_results)
 
 
 class GeekAISearchRetriever(BaseRetriever):

@@ -47,7 +47,7 @@ ALLOWED = {
 RANKS = {
     **dict.fromkeys(("_version", "errors", "harmless", "lenient", "memory"), 0),
     **dict.fromkeys(("options", "wire"), 1),
-    **dict.fromkeys(("response", "citations", "tokens", "models"), 2),
+    **dict.fromkeys(("response", "citations", "counting", "tokens", "models"), 2),
     "request": 3,
     "config": 4,
     "transport": 5,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from geekai_core.counting import count
 from geekai_core.errors import INPUT_ERRORS, ConfigurationError, GeekAIError, partial_batch
 from geekai_core.options import BatchOptions
 from geekai_core.response.usage import sum_into
@@ -74,21 +75,25 @@ class Batch(Generic[L]):
 
     def answer(self) -> L:
         """The whole. Raises `PartialBatchError`, or the first part's own error where nothing was done at all."""
-        failed = self._failures()
         if not self._total:
             return self._empty
-        if not failed and len(self._done) == 1:
-            return self._done[0]
+        failed = self._failures()
+        parts = [self._done[start] for start in sorted(self._done)]
+        if not failed and len(parts) == 1:
+            count(parts[0], self._empty.model)
+            return parts[0]
         results = {
             start + index: item.model_copy(update={"index": start + index})
             for start in sorted(self._done)
             for index, item in results_of(self._done[start]).items()
         }
-        if failed and not results:
+        if parts:
+            whole = self._whole(parts, self._order(list(results.values())))
+            count(whole, self._empty.model)  # which was billed, whatever failed
+        if not results:
             raise failed[min(failed)]
         if failed and self._on_error == "raise":
             raise partial_batch(failed, results, self._total)
-        whole = self._whole([self._done[start] for start in sorted(self._done)], self._order(list(results.values())))
         whole._failed = failed
         return whole
 

@@ -134,7 +134,7 @@ class Client:
 
     def converse_streaming(self, request: Request) -> Stream:
         """The stream of a request; the second ways that it needs are tried while it opens."""
-        return Stream(self._pool, converse(self.config, request))
+        return Stream(self._pool, converse(self.config, request), request.blocks)
 
     def submit(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
         """Start a background task; its `id` is for `fetch` and `wait`. Arguments as for `chat`."""
@@ -279,7 +279,7 @@ class AsyncClient:
 
     def converse_streaming(self, request: Request) -> AsyncStream:
         """`Client.converse_streaming`, for `async with` and `async for`."""
-        return AsyncStream(self._pool, converse(self.config, request))
+        return AsyncStream(self._pool, converse(self.config, request), request.blocks)
 
     async def submit(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:
         """`Client.submit`, awaiting."""

@@ -1,16 +1,17 @@
-"""What several calls came to: the object that both adapters' `collect()` fills."""
+"""`collect()`: what several calls came to."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from geekai_core.client import AsyncClient, Client
 from geekai_core.costs import Costs, Progress, acosts_of, costs_of
+from geekai_core.counting import running
 from geekai_core.response.accumulate import unique
 from geekai_core.response.usage import sum_into
-from geekai_core.wire import Answer, SearchResultList
 
 
 class Collected:
@@ -29,7 +30,9 @@ class Collected:
 
     def add(self, answer: Mapping[str, Any]) -> None:
         """Take in one answer, given as a dict with the wire's top-level fields."""
-        kept = {"id": answer.get("id"), "model": answer.get("model"), "usage": dict(answer.get("usage") or {})}
+        usage = answer.get("usage")
+        kept = {"id": answer.get("id"), "model": answer.get("model")}
+        kept["usage"] = dict(usage) if isinstance(usage, Mapping) else {}
         for name in ("citations", "search_results"):
             kept[name] = list(answer.get(name) or [])
         with self._lock:
@@ -74,13 +77,23 @@ class Collected:
         return await acosts_of([call["id"] for call in self.calls], client, on_progress, max_concurrency)
 
 
-def summary(answer: Answer, model: str) -> dict[str, Any]:
-    """An answer of any endpoint but chat, as `Collected.add` takes it; `model`, the one asked, where it names none.
+@contextmanager
+def collect() -> Iterator[Collected]:
+    """`with collect() as c:` gathers citations, search results, usage and `billed_units` of every call inside.
 
-    >>> summary(SearchResultList.model_validate({"results": [{"title": "Tea"}]}), "glm-search-std")
-    {'model': 'glm-search-std', 'search_results': [{'title': 'Tea'}]}
+    Of chats, embeddings, reranking and web searches, by whichever framework or client; through chains, engines, agents
+    and threads that carry the context, sync and async. A stream begun inside is counted when it ends, also after the
+    block. Where an answer took several requests, each that was answered counts. Blocks may be nested, and know nothing
+    of the calls of other tasks and threads. A chat that LangChain's cache answered adds its sources, but no usage, for
+    nothing was billed.
+
+        with collect() as c:
+            (prompt | model | StrOutputParser()).invoke({"question": "…"})
+        print(c.citations, c.usage, c.billed_units)
     """
-    summed = {"model": model, **answer.model_dump(include={"id", "model", "usage"}, exclude_none=True)}
-    if isinstance(answer, SearchResultList):
-        summed["search_results"] = [result.model_dump(exclude_none=True) for result in answer.results]
-    return summed
+    collected = Collected()
+    token = running.set((*running.get(), collected.add))
+    try:
+        yield collected
+    finally:
+        running.reset(token)

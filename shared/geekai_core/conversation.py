@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from geekai_core import endpoints as ops
 from geekai_core.config import Config
+from geekai_core.counting import Blocks, running
 from geekai_core.errors import GeekAIError, InvalidResponseError
 from geekai_core.memory import remember, remembered
 from geekai_core.options import ReasoningHistory
@@ -69,7 +70,8 @@ class Request:
 
     `reasoning_history`: which reasoning goes back; None: the messages are sent as they are. `tool_names`: tools that
     travel under another name, by that name. `timeout`, `headers`, `params`: of this request alone. `as_given`: there is
-    no second way, and nothing is remembered: what a server that passes requests on wants.
+    no second way, and nothing is remembered: what a server that passes requests on wants. `blocks`: the `collect()`
+    blocks that count its stream, whenever and wherever that is read.
     """
 
     body: Mapping[str, Any]
@@ -80,6 +82,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     as_given: bool = False
+    blocks: Blocks = field(default_factory=running.get, compare=False, repr=False)
 
     def sending(self) -> Body:
         """How the request is sent, as an `Operation` names it."""

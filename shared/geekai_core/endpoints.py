@@ -14,6 +14,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from geekai_core.batches import Batch
 from geekai_core.config import check_headers, seconds
+from geekai_core.counting import count
 from geekai_core.errors import (
     APITimeoutError,
     ConfigurationError,
@@ -131,12 +132,17 @@ def encoded(body: Mapping[str, Any]) -> bytes:
 
 
 def read(operation: Operation[A], reply: Reply) -> A:
-    """The answer to an operation, with how often it was sent again."""
+    """The answer to an operation, with how often it was sent again; `collect()` counts it."""
     try:
-        return with_retry_count(operation.read(reply.content, reply.context), reply)
+        answer = with_retry_count(operation.read(reply.content, reply.context), reply)
     except RequestError as error:
         error.retry_count = reply.retry_count
+        if error.partial is not None:
+            count(error.partial)
         raise
+    if operation.counts:
+        count(answer, reply.context.model)
+    return answer
 
 
 def with_retry_count(answer: A, reply: Reply) -> A:
@@ -156,7 +162,7 @@ def chat(
         "tool_names": tool_names or {},
     }
     read = functools.partial(read_chat, reading=reading)
-    return Operation("POST", "/chat/completions", read, body, reading=reading, **sending)
+    return Operation("POST", "/chat/completions", read, body, reading=reading, counts=True, **sending)
 
 
 def stream_reading(config: Config, operation: Operation[Any]) -> dict[str, Any]:
@@ -254,6 +260,7 @@ def waiting(
         if on_progress is not None:
             on_progress(task)
         if is_done(task):
+            count(task)
             return task
         yield Sleep(max(min(pause, end - clock()), 0.0))
         pause = min(pause * 1.5, LAST_LOOK)
@@ -342,4 +349,4 @@ def web_search(prompt: str, fields: Mapping[str, Any]) -> Operation[SearchResult
         answer.results = answer.results[: body.get("count")]
         return answer
 
-    return Operation("POST", "/web_search", read, body)
+    return Operation("POST", "/web_search", read, body, counts=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from geekai_core import endpoints as ops
 from geekai_core.conversation import Outcome
-from geekai_core.errors import ConfigurationError, GeekAIError
+from geekai_core.counting import Blocks, count, running
+from geekai_core.errors import ConfigurationError, GeekAIError, InvalidResponseError
 from geekai_core.response.deltas import Delta
 from geekai_core.transport.calls import Operation, Sleep
 from geekai_core.transport.driver import AsyncChannel, Channel
@@ -22,7 +24,18 @@ class _Streaming(Generic[Opened]):
     """What both kinds of stream share."""
 
     _open: Opened | None = None
+    _counted: Opened | None = None
     _steps: ops.Steps[Any]
+    _blocks: Blocks
+
+    def _count(self) -> None:
+        """Add the answer to the `collect()` blocks that run where the stream was asked for, once and if it ended."""
+        opened = self._open
+        if self._blocks and opened is not None and opened is not self._counted and opened.reader.complete:
+            self._counted = opened
+            with suppress(InvalidResponseError):
+                if (answer := self.answer).choices:
+                    count(answer, blocks=self._blocks)
 
     def _next(self, error: GeekAIError | None = None) -> Operation[Any]:
         """The request to open, or the one that follows an error; raises the error where none does."""
@@ -33,6 +46,7 @@ class _Streaming(Generic[Opened]):
 
     def _after(self, answer: ChatCompletion) -> Operation[Any] | Outcome:
         """The request that follows an answer, or how the conversation ended."""
+        self._count()
         try:
             return _operation(self._steps.send(answer))
         except StopIteration as stop:
@@ -63,9 +77,10 @@ class Stream(_Streaming[OpenStream]):
     and `StreamInterruptedError` for a stream that ended before its end. A second loop goes on where the first stopped.
     """
 
-    def __init__(self, pool: Pool, steps: ops.Steps[Any]) -> None:
+    def __init__(self, pool: Pool, steps: ops.Steps[Any], blocks: Blocks | None = None) -> None:
         self._pool = pool
         self._steps = steps
+        self._blocks = running.get() if blocks is None else blocks
 
     def __enter__(self) -> Stream:
         self._begin(self._next())
@@ -102,6 +117,7 @@ class Stream(_Streaming[OpenStream]):
 
     def close(self) -> None:
         """Close the connection at once, from whatever thread; reading on raises `StreamInterruptedError`."""
+        self._count()
         self._opened.close()
 
     def __iter__(self) -> Iterator[Delta]:
@@ -111,9 +127,10 @@ class Stream(_Streaming[OpenStream]):
 class AsyncStream(_Streaming[AsyncOpenStream]):
     """`Stream`, opened by `async with` and iterated by `async for`."""
 
-    def __init__(self, pool: LoopPool, steps: ops.Steps[Any]) -> None:
+    def __init__(self, pool: LoopPool, steps: ops.Steps[Any], blocks: Blocks | None = None) -> None:
         self._pool = pool
         self._steps = steps
+        self._blocks = running.get() if blocks is None else blocks
 
     async def __aenter__(self) -> AsyncStream:
         await self._begin(self._next())
@@ -148,6 +165,7 @@ class AsyncStream(_Streaming[AsyncOpenStream]):
 
     async def aclose(self) -> None:
         """Close the connection at once, from whatever task; reading on raises `StreamInterruptedError`."""
+        self._count()
         await self._opened.close()
 
     def __aiter__(self) -> AsyncIterator[Delta]:

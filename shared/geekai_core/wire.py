@@ -261,6 +261,11 @@ class SearchResultList(Answer):
     created: int | float | str | None = None
     results: list[SearchResult] = Field(default_factory=list)
 
+    @property
+    def search_results(self) -> list[dict[str, Any]]:
+        """The results as plain dicts, as a chat's `search_results` are."""
+        return [result.model_dump(exclude_none=True) for result in self.results]
+
 
 class ModelInfo(WireModel):
     """One model of `/models`. The unit of `pricing` is unknown."""

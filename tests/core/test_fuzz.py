@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from geekai_core.citations import listing, metadata, sources
-from geekai_core.collecting import Collected, summary
+from geekai_core.collecting import Collected
+from geekai_core.counting import count
 from geekai_core.endpoints import embed, is_done, rerank, web_search
 from geekai_core.errors import GeekAIError, RequestError
 from geekai_core.response.answers import Context, read_answer
@@ -245,7 +246,7 @@ def test_any_single_wrong_value_in_a_part_of_a_batch_is_read_or_refused(name: st
             for start, part in batch.parts():
                 batch.done(start, part.read(written(twisted if start == 2 * place else good), context))
             for answer in (batch.answer(), part.read(written(good), context)):
-                collected.add(summary(answer, "m"))
+                count(answer, "m", (collected.add,))
         assert repr(collected)
 
 
@@ -256,7 +257,7 @@ def test_any_single_wrong_value_in_search_results_or_models_is_read_or_refused()
     search = web_search("q", {"count": 3})
     for twisted in twists({"id": "s", "created": 1, "results": [page]}, WRONG):
         with contextlib.suppress(GeekAIError):
-            found = sources([], summary(search.read(written(twisted), context), "m")["search_results"])
+            found = sources([], search.read(written(twisted), context).search_results)
             assert listing(found)
             assert [metadata(source)["number"] for source in found] == [*range(1, len(found) + 1)]
     for twisted in twists({"data": [listed], "total": 1}, WRONG):

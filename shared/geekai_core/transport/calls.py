@@ -100,6 +100,8 @@ class Operation(Generic[T]):
     """Seconds that this request may take, where less than `total_timeout`."""
     of_account: bool = False
     """Whether it goes to the host's `/api` with the system key, instead of to the base URL with the API key."""
+    counts: bool = False
+    """Whether `collect()` counts its answer."""
     timeout: Timeout = None
     """In place of the client's `timeout`."""
     headers: Mapping[str, str] = field(default_factory=dict)
