@@ -15,13 +15,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from geekai_core.batches import Batch
 from geekai_core.config import check_headers, seconds
 from geekai_core.counting import count
-from geekai_core.errors import (
-    APITimeoutError,
-    ConfigurationError,
-    GeekAIError,
-    RequestError,
-    TaskFailedError,
-)
+from geekai_core.errors import APITimeoutError, ConfigurationError, GeekAIError, RequestError, TaskFailedError
 from geekai_core.options import CLIENT_ONLY, EmbedOptions, RerankOptions
 from geekai_core.request.body import call_fields, chat_body, wants_json
 from geekai_core.request.hints import unknown_field
@@ -31,14 +25,7 @@ from geekai_core.response.rerank import mapped_back, read_rows, score
 from geekai_core.transport.calls import Call, Operation, Sleep
 from geekai_core.transport.exchange import Reply
 from geekai_core.transport.timeouts import least
-from geekai_core.wire import (
-    Answer,
-    ChatCompletion,
-    EmbeddingList,
-    RerankList,
-    RerankResult,
-    SearchResultList,
-)
+from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, RerankList, RerankResult, SearchResultList
 
 if TYPE_CHECKING:
     import httpx
