@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from pydantic import BaseModel
@@ -27,14 +27,7 @@ from geekai_core.transport.calls import Operation, Sleep
 from geekai_core.transport.driver import AsyncChannel, Channel, drive, drive_async
 from geekai_core.transport.exchange import exchange
 from geekai_core.transport.pools import LoopPool, Pool
-from geekai_core.wire import (
-    Answer,
-    ChatCompletion,
-    EmbeddingList,
-    ModelInfo,
-    RerankList,
-    SearchResultList,
-)
+from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, ModelInfo, RerankList, SearchResultList
 
 if TYPE_CHECKING:
     import httpx
@@ -44,6 +37,17 @@ T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 Body = Mapping[str, Any]
 Progress = Callable[[ChatCompletion], None]
+
+
+async def side_by_side(work: Callable[[], Coroutine[Any, Any, None]], times: int) -> None:
+    """Run `work` so many times at once. When one raises, a callback of the user's say, the others do not go on."""
+    workers = [asyncio.ensure_future(work()) for _ in range(times)]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
 
 
 class Client:
@@ -251,13 +255,7 @@ class AsyncClient:
                 except GeekAIError as error:
                     batch.failed(start, error)
 
-        workers = [asyncio.ensure_future(work()) for _ in range(batch.workers)]
-        try:
-            await asyncio.gather(*workers)
-        finally:  # when a callback of the user's raises in one, the others must not go on
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        await side_by_side(work, batch.workers)
         return batch.answer()
 
     async def chat(self, body: Body | None = None, /, **fields: Any) -> ChatCompletion:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from decimal import Decimal
 
 from geekai_core.bills import Bill, in_yuan
-from geekai_core.client import AsyncClient, Client
+from geekai_core.client import AsyncClient, Client, side_by_side
 from geekai_core.errors import AuthenticationError, GeekAIError, PermissionDeniedError, RequestError
 
 Progress = Callable[[int, int], None]
@@ -87,11 +86,5 @@ async def acosts_of(
                 with costs.asking(place):
                     costs.bills[place] = await asked.bill(id)
 
-        workers = [asyncio.ensure_future(work()) for _ in range(max(max_concurrency, 1))]
-        try:
-            await asyncio.gather(*workers)
-        finally:  # when one fails, the others must not go on
-            for worker in workers:
-                worker.cancel()
-            await asyncio.gather(*workers, return_exceptions=True)
+        await side_by_side(work, max(max_concurrency, 1))
     return costs
