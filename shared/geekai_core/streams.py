@@ -25,8 +25,11 @@ class _Streaming(Generic[Opened]):
 
     _open: Opened | None = None
     _counted: Opened | None = None
-    _steps: ops.Steps[Any]
-    _blocks: Blocks
+
+    def __init__(self, pool: Pool | LoopPool, steps: ops.Steps[Any], blocks: Blocks | None = None) -> None:
+        self._pool = pool
+        self._steps = steps
+        self._blocks = running.get() if blocks is None else blocks
 
     def _count(self) -> None:
         """Add the answer to the `collect()` blocks that run where the stream was asked for, once and if it ended."""
@@ -77,10 +80,7 @@ class Stream(_Streaming[OpenStream]):
     and `StreamInterruptedError` for a stream that ended before its end. A second loop goes on where the first stopped.
     """
 
-    def __init__(self, pool: Pool, steps: ops.Steps[Any], blocks: Blocks | None = None) -> None:
-        self._pool = pool
-        self._steps = steps
-        self._blocks = running.get() if blocks is None else blocks
+    _pool: Pool
 
     def __enter__(self) -> Stream:
         self._begin(self._next())
@@ -127,10 +127,7 @@ class Stream(_Streaming[OpenStream]):
 class AsyncStream(_Streaming[AsyncOpenStream]):
     """`Stream`, opened by `async with` and iterated by `async for`."""
 
-    def __init__(self, pool: LoopPool, steps: ops.Steps[Any], blocks: Blocks | None = None) -> None:
-        self._pool = pool
-        self._steps = steps
-        self._blocks = running.get() if blocks is None else blocks
+    _pool: LoopPool
 
     async def __aenter__(self) -> AsyncStream:
         await self._begin(self._next())
