@@ -24,6 +24,7 @@ from pydantic_ai.usage import RequestUsage
 from geekai_core import AsyncClient, AsyncStream, ChatCompletion, ChatOptions, ClientOptions
 from geekai_core.adapters.requests import chat_request
 from geekai_core.conversation import Request
+from geekai_core.request.schemas import tool_parameters
 
 OPTIONS = ("temperature", "top_p", "max_tokens", "seed", "stop_sequences", "parallel_tool_calls", "timeout")
 """Settings of pydantic-ai that have the same name and meaning here."""
@@ -93,8 +94,8 @@ class GeekAIModel(Model):
 
 def to_wire_tool(tool: Any) -> dict[str, Any]:
     """A tool in OpenAI's shape."""
-    function = {"name": tool.name, "description": tool.description or "", "parameters": tool.parameters_json_schema}
-    return {"type": "function", "function": function}
+    function = {"name": tool.name, "description": tool.description or ""}
+    return {"type": "function", "function": function | {"parameters": tool_parameters(tool.parameters_json_schema)}}
 
 
 def to_wire_messages(message: Any) -> list[dict[str, Any]]:
@@ -132,13 +133,12 @@ def _content(content: Any) -> Any:
 def _assistant(message: ai.ModelResponse) -> dict[str, Any]:
     said = "".join(part.content for part in message.parts if isinstance(part, ai.TextPart))
     thought = "".join(part.content for part in message.parts if isinstance(part, ai.ThinkingPart))
-    wire: dict[str, Any] = {"role": "assistant", "content": said, "reasoning_content": thought}
-    wire["tool_calls"] = [
+    calls = [
         {"id": part.tool_call_id, "function": {"name": part.tool_name, "arguments": part.args}}
         for part in message.parts
         if isinstance(part, ai.ToolCallPart)
     ]
-    return wire
+    return {"role": "assistant", "content": said, "reasoning_content": thought, "tool_calls": calls}
 
 
 def from_wire_answer(answer: ChatCompletion) -> ai.ModelResponse:

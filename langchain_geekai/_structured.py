@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +11,12 @@ from langchain_core.output_parsers import BaseCumulativeTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.function_calling import convert_to_json_schema
-from langchain_core.utils.pydantic import create_model_v2
+from langchain_core.utils.pydantic import create_model_v2, is_basemodel_subclass
 from pydantic import BaseModel
 
 from geekai_core import ConfigurationError, GeekAIError, InvalidResponseError, Message
 from geekai_core.conversation import Goal
+from geekai_core.request.schemas import plain_schema, schema_of
 from geekai_core.request.structured import Rung, request_fields, rungs, schema_name, wire_format
 from geekai_core.response.json_text import answer_json, cut_short, partial_json
 from langchain_geekai._errors import ModelRefusalError, StructuredOutputError
@@ -61,30 +61,17 @@ def validator(form: Any) -> Any:
 
 
 def _shape(schema: Any) -> dict[str, Any]:
-    """The JSON schema of a schema of any kind, and its name.
-
-    LangChain writes definitions out in place, which more models understand; one that contains itself would be lost.
-    """
+    """The JSON schema of a schema of any kind, and its name."""
     if isinstance(schema, dict) and isinstance(schema.get("json_schema"), dict):
         schema = schema["json_schema"]
     if isinstance(schema, dict) and isinstance(schema.get("schema"), dict):  # OpenAI's spelling
         described = {key: schema[key] for key in ("description",) if key in schema}
         known = {key: schema[key] for key in ("name", "strict") if key in schema}
         return {"name": "answer", **known, "schema": {**described, **schema["schema"]}}
+    if is_basemodel_subclass(schema):
+        return {"schema": schema_of(schema), "name": schema.__name__}
     shape = convert_to_json_schema(schema)
-    name = shape.get("title") or "answer"
-    if isinstance(schema, type) and hasattr(schema, "model_json_schema"):
-        own = schema.model_json_schema()
-        refs = {at: set(re.findall(_REF, json.dumps(inner))) for at, inner in own.get("$defs", {}).items()}
-        for _ in refs:
-            refs = {at: found.union(*(refs[one] for one in found)) for at, found in refs.items()}
-        if any(at in found for at, found in refs.items()):
-            top = own.pop("$ref", "").rpartition("/")[2]
-            shape = {**own["$defs"].get(top, {}), **own}
-    return {"schema": shape, "name": name}
-
-
-_REF = r'"#/\$defs/([^"]+)"'
+    return {"schema": plain_schema(shape), "name": shape.get("title") or "answer"}
 
 
 def schema_format(schema: Any, strict: bool | None) -> dict[str, Any]:

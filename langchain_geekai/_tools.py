@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from langchain_core.tools import BaseTool, create_schema_from_function
+from langchain_core.tools import Tool as LangChainTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from geekai_core.request.hints import warn_undescribed
+from geekai_core.request.schemas import tool_parameters
 from geekai_core.request.tools import split_switches, wire_choice
 
 Tool = dict[str, Any]
@@ -52,14 +56,21 @@ def to_wire_tool(tool: Any, strict: bool | None = None) -> Tool:
     known = _converted.get(key)
     if known is not None and known[0]() is tool:
         return known[1]
-    wire = convert_to_openai_tool(tool, strict=strict)
+    wire, form = convert_to_openai_tool(tool, strict=strict), _parameters(tool)
+    if form is not None:
+        wire["function"]["parameters"] = tool_parameters(form, strict)
     with contextlib.suppress(TypeError):  # an object without weak references
-        _converted[key] = weakref.ref(tool, _forget(key)), wire
+        _converted[key] = weakref.ref(tool, lambda _: _converted.pop(key, None)), wire
     return wire
 
 
-def _forget(key: tuple[Any, ...]) -> Callable[[Any], None]:
-    def forget(_: Any) -> None:
-        _converted.pop(key, None)
+_AS_LANGCHAIN: dict[str, Any] = {"filter_args": (), "parse_docstring": True, "error_on_invalid_docstring": False}
 
-    return forget
+
+def _parameters(tool: Any) -> Any:
+    """The class or schema of a tool's parameters: where it contains itself, LangChain's own conversion loses that."""
+    if isinstance(tool, BaseTool):
+        return None if isinstance(tool, LangChainTool) and not tool.args_schema else tool.tool_call_schema
+    if isinstance(tool, type):
+        return tool if is_basemodel_subclass(tool) else None
+    return create_schema_from_function(tool.__name__, tool, include_injected=False, **_AS_LANGCHAIN)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
@@ -14,13 +13,11 @@ from pydantic_core import from_json
 
 from geekai_core import ToolCall
 from geekai_core.request.messages import NOT_RUN_BECAUSE
-from geekai_core.request.structured import closed
+from geekai_core.request.schemas import tool_parameters
 from geekai_core.response.arguments import InvalidArguments, read_arguments
 
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
-
-_SCHEMAS: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
 
 
 def tool_schema(tool: BaseTool | Mapping[str, Any], strict: bool | None = None) -> dict[str, Any]:
@@ -31,26 +28,15 @@ def tool_schema(tool: BaseTool | Mapping[str, Any], strict: bool | None = None) 
     if isinstance(tool, Mapping):
         return dict(tool)
     metadata = tool.metadata
-    parameters = _parameters(metadata)
+    form, own = metadata.fn_schema, type(metadata).get_parameters_dict is not ToolMetadata.get_parameters_dict
     function: dict[str, Any] = {
         "name": metadata.get_name(),
         "description": metadata.description,
-        "parameters": closed(parameters) if strict else parameters,
+        "parameters": tool_parameters(metadata.get_parameters_dict() if own or form is None else form, strict),
     }
     if strict is not None:
         function["strict"] = strict
     return {"type": "function", "function": function}
-
-
-def _parameters(metadata: Any) -> dict[str, Any]:
-    """The JSON schema of the parameters; pydantic takes 0.3 ms for one, and agents ask for all of them at each step."""
-    cls = metadata.fn_schema
-    if cls is None or type(metadata).get_parameters_dict is not ToolMetadata.get_parameters_dict:
-        return dict(metadata.get_parameters_dict())
-    known = _SCHEMAS.get(cls)
-    if known is None:
-        known = _SCHEMAS[cls] = metadata.get_parameters_dict()
-    return known
 
 
 class GrowingKwargs:

@@ -22,6 +22,7 @@ from geekai_core.options import ReasoningHistory
 from geekai_core.request.hints import warn
 from geekai_core.request.messages import sendable
 from geekai_core.request.refusals import refused
+from geekai_core.request.schemas import can_be_closed, closed, schema_of
 from geekai_core.request.structured import (
     Rung,
     instructed,
@@ -104,7 +105,7 @@ def request_of(
 
 def goal_of(form: type[BaseModel], **settings: Any) -> Goal:
     """The goal that is an object of a pydantic class; `settings` are further fields of the `Goal`."""
-    return Goal(form.model_json_schema(), form.__name__, check=form.model_validate, **settings)
+    return Goal(schema_of(form), form.__name__, check=form.model_validate, **settings)
 
 
 class Outcome(NamedTuple):
@@ -300,10 +301,11 @@ def _asking(body: Body, goal: Goal, rung: Rung, *, offered: bool) -> Body:
     asking = {key: value for key, value in body.items() if key not in ("response_format", "json_mode")}
     if needs_instruction(rung, thinking=offered):
         asking["messages"] = instructed(body["messages"], schema_instruction(goal.schema))
-    strict = goal.strict
-    if strict is None and goal.check is not None and rung == "json_schema":
-        strict = True  # a class's own schema is open, which strict servers refuse
-    fields = request_fields(rung, goal.schema, goal.name, strict=strict, thinking=offered)
+    schema, strict = goal.schema, goal.strict
+    if strict is None and goal.check is not None and can_be_closed(schema):
+        schema = closed(schema)  # a class's own is open, which strict servers refuse
+        strict = True if rung == "json_schema" else None
+    fields = request_fields(rung, schema, goal.name, strict=strict, thinking=offered)
     if "tools" in fields:
         fields["tools"] = [*body.get("tools", []), *fields["tools"]]
         fields["parallel_tool_calls"] = body.get("parallel_tool_calls", False)

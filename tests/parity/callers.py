@@ -203,7 +203,6 @@ FIELDS = [
 WISHES = [*LIMITS, *EFFORTS, *VENDORS, *FIELDS]
 
 NOT_YET: dict[str, str] = {
-    "headers of a call for an object": "alike",
     "timeout (5.0, 60.0, 60.0, 5.0)": "lc li",
     "the effort 'none' of the model": "lc li",
     "the effort 'none' of the call": "lc li",

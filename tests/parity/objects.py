@@ -132,22 +132,4 @@ WISHES = [
     ),
 ]
 
-NOT_YET: dict[str, str] = {
-    "a schema and tools that are refused: JSON mode": "alike",
-    "all that is refused: words": "alike",
-    "an answer that does not fit is asked for once more": "alike",
-    "a schema that is refused while thinking: no tool is forced": "alike",
-    "an object by its schema": "alike",
-    "an object by a tool": "alike",
-    "an object that comes in a fence": "alike",
-    "an object behind prose": "alike",
-    "an object in pieces": "alike",
-    "a schema that is refused: a tool": "alike",
-    "a tool while thinking is offered": "alike",
-    "an error that is no refusal": "alike",
-    "a wrong key": "alike",
-    "a refusal in a good answer's place": "alike",
-    "a field of the call beside the schema": "alike",
-    "an answer that never fits": "alike",
-    "an answer that the token limit cut is not asked for again": "alike",
-}
+NOT_YET: dict[str, str] = {}

@@ -31,8 +31,48 @@ CHINESE = Tool("查天气", "查询天气。", takes(city="string"))
 ALIAS = "tool_80bac930"
 ALIASED = {**CHINESE.wire(name=ALIAS, description="查天气: 查询天气。")}
 
+NODE = {"type": "object", "properties": {"next": {"$ref": "#/$defs/Node"}}, "required": ["next"]}
+NESTED = Tool(
+    "walk",
+    "Walks.",
+    {
+        "title": "Walk",
+        "type": "object",
+        "properties": {
+            "title": {"$ref": "#/$defs/Name", "description": "Of the walk."},
+            "from": {"title": "From", "anyOf": [{"$ref": "#/$defs/Name"}, {"type": "null", "title": "None"}]},
+            "node": {"$ref": "#/$defs/Node"},
+        },
+        "required": ["title"],
+        "$defs": {"Name": {"title": "Name", "type": "string"}, "Node": {**NODE, "title": "Node"}},
+    },
+)
+PLAIN = {
+    "type": "object",
+    "properties": {
+        "title": {"type": "string", "description": "Of the walk."},
+        "from": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "node": {"$ref": "#/$defs/Node"},
+    },
+    "required": ["title"],
+    "$defs": {"Node": NODE},
+}
+CLOSED_NODE = {**NODE, "additionalProperties": False}
+CLOSED = {
+    **PLAIN,
+    "required": ["title", "from", "node"],
+    "additionalProperties": False,
+    "$defs": {"Node": CLOSED_NODE},
+}
 
 WISHES = [
+    Wish(name="a schema with definitions", tools=[NESTED], sends=[{"tools": [NESTED.wire(parameters=PLAIN)]}]),
+    Wish(
+        name="a schema with definitions, strict",
+        tools=[NESTED],
+        strict=True,
+        sends=[{"tools": [NESTED.wire(parameters=CLOSED, strict=True)]}],
+    ),
     Wish(
         name="a forced tool beside thinking settings without their switch",
         fields={"thinking": {"budget_tokens": 64}},

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 from pydantic import ValidationError
 
 from geekai_core.errors import ConfigurationError, InvalidResponseError
+from geekai_core.request.schemas import closed, schema_of
 
 Rung = Literal["json_schema", "function_calling", "json_mode", "prompt"]
 """A way to ask for JSON: `response_format` with a schema; a forced tool; JSON mode with the schema in words; the
@@ -76,7 +77,7 @@ def wire_format(form: Any) -> Any:
     'json_schema'
     """
     if isinstance(form, type) and hasattr(form, "model_json_schema"):
-        return request_fields("json_schema", form.model_json_schema(), form.__name__, strict=True)["response_format"]
+        return request_fields("json_schema", schema_of(form), form.__name__, strict=True)["response_format"]
     if isinstance(form, dict) and isinstance(form.get("schema"), dict) and "type" not in form:
         return {"type": "json_schema", "json_schema": {"name": "answer", **form}}
     return form
@@ -93,18 +94,6 @@ def instructed(messages: list[dict[str, Any]], instruction: str) -> list[dict[st
     if first.get("role") == "system" and isinstance(first.get("content"), str):
         return [{**first, "content": f"{first['content']}\n\n{instruction}"}, *messages[1:]]
     return [{"role": "system", "content": instruction}, *messages]
-
-
-def closed(schema: Any) -> Any:
-    """A copy of a schema whose objects allow no further fields and require all of theirs."""
-    if isinstance(schema, list):
-        return [closed(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    copy = {key: closed(value) for key, value in schema.items()}
-    if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
-        copy.update(additionalProperties=False, required=list(schema["properties"]))
-    return copy
 
 
 def schema_instruction(schema: dict[str, Any]) -> str:

@@ -33,8 +33,8 @@ TOOLS = [FunctionTool.from_defaults(add), FunctionTool.from_defaults(mul)]
 PARAMETERS = {
     "type": "object",
     "properties": {
-        "a": {"title": "A", "type": "integer"},
-        "b": {"title": "B", "type": "integer", "default": 0},
+        "a": {"type": "integer"},
+        "b": {"type": "integer", "default": 0},
     },
     "required": ["a"],
 }
