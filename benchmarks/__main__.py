@@ -71,8 +71,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
                 # As pip leaves an installed package; ours is read from its source folder.
                 packages = [ROOT / name for name in ("shared", "langchain_geekai", "llama_index_geekai")]
                 subprocess.run([python(group), "-m", "compileall", "-q", *packages], check=True)
-                asked = [python(group), "-m", module, url, *flags]
-                with subprocess.Popen(asked, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment) as measuring:
+                command = [python(group), "-m", module, url, *flags]
+                with subprocess.Popen(
+                    command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+                ) as measuring:
                     assert measuring.stdout is not None
                     for line in measuring.stdout:
                         results[group] |= json.loads(line, parse_float=lambda text: float(f"{float(text):.4g}"))
@@ -94,8 +96,8 @@ def publish(found: dict[str, Any]) -> None:
     target.write_text(
         re.sub(r"\[\s+([^\[\]]+?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", json.dumps(found, indent=1)) + "\n"
     )
-    for told in (ROOT / "docs" / "performance.md", ROOT / "README.md", ROOT / "README.zh-CN.md"):
-        told.write_text(page(told.read_text(encoding="utf-8"), found), encoding="utf-8")
+    for path in (ROOT / "docs" / "performance.md", ROOT / "README.md", ROOT / "README.zh-CN.md"):
+        path.write_text(page(path.read_text(encoding="utf-8"), found), encoding="utf-8")
     (ROOT / "docs" / "performance.svg").write_text(picture(found), encoding="utf-8")
 
 

@@ -53,14 +53,14 @@ def _pair(
 def _langchain() -> Iterable[Bound]:
     us, them, aio = "ChatGeekAI", "ChatOpenAI", "ChatOpenAI, aiohttp"
     for size, sync, plain, fast in ((2000, 0.17, 0.15, 0.10), (20000, 0.24, 0.21, 0.18)):
-        told = f"{size:,} chunks"
-        yield _pair(LC, f"sync stream, {told}", them, sync, f"stream {size}", us, them)
-        yield _pair(LC, f"async stream, {told}, plain httpx", them, plain, f"astream {size}", f"{us}, httpx", them)
-        yield _pair(LC, f"async stream, {told}, `fast`", aio, fast, f"astream {size}", f"{us}, fast", aio)
+        label = f"{size:,} chunks"
+        yield _pair(LC, f"sync stream, {label}", them, sync, f"stream {size}", us, them)
+        yield _pair(LC, f"async stream, {label}, plain httpx", them, plain, f"astream {size}", f"{us}, httpx", them)
+        yield _pair(LC, f"async stream, {label}, `fast`", aio, fast, f"astream {size}", f"{us}, fast", aio)
     case = "tool arguments 20 KB"
     yield _pair(LC, "tool arguments 20 KB, streamed", them, 0.20, case, us, them)
-    for told, floor, limit in (("1 message", "httpx", 0.25), ("200 messages", "httpx", 0.03)):
-        yield _pair(LC, f"added time to first token, {told}", them, limit, f"first token, {told}", us, them, floor)
+    for label, floor, limit in (("1 message", "httpx", 0.25), ("200 messages", "httpx", 0.03)):
+        yield _pair(LC, f"added time to first token, {label}", them, limit, f"first token, {label}", us, them, floor)
     yield _pair(LC, "sequential `invoke`, 1 KB", them, 0.50, "invoke 1 KB", us, them)
     yield _pair(LC, "`invoke` with 200 messages / 100 KB", them, 0.04, "invoke 200 messages", us, them)
     for count, limit in ((200, 0.55), (1000, 0.45)):
@@ -81,13 +81,13 @@ def _llama_index() -> Iterable[Bound]:
     us, them = "GeekAI", "OpenAILike"
     for history, limit in (("", 0.16), (", 200 messages before", 0.13)):
         for size in (2000, 20000):
-            told = f"{size:,} chunks{history}"
+            label = f"{size:,} chunks{history}"
             case = f"stream_chat {size}{history}"
-            yield _pair(LI, f"`stream_chat`, {told}", them, limit, case, us, them)
-            yield _pair(LI, f"`astream_chat`, {told}, plain httpx", them, limit, f"a{case}", f"{us}, httpx", them)
+            yield _pair(LI, f"`stream_chat`, {label}", them, limit, case, us, them)
+            yield _pair(LI, f"`astream_chat`, {label}, plain httpx", them, limit, f"a{case}", f"{us}, httpx", them)
             yield _pair(
                 LI,
-                f"`astream_chat`, {told}, `fast`",
+                f"`astream_chat`, {label}, `fast`",
                 f"{them}, aiohttp",
                 limit,
                 f"a{case}",

@@ -141,23 +141,23 @@ def tool_arguments(options: Options) -> list[Case]:
 def whole(options: Options) -> list[Case]:
     """Whole answers, one after another."""
     found = []
-    for name, work, asked, calls in (
+    for name, work, given, calls in (
         ("invoke 1 KB", "whole-1024-0", ASKED, 100),
         ("invoke 20 KB", "whole-20480-0", ASKED, 100),
         ("invoke 200 messages", "whole-1024-0", LONG, 20),
     ):
 
-        def sides(base: str = f"{options.url}/{work}", asked: Any = asked, calls: int = calls) -> dict[str, Work]:
+        def sides(base: str = f"{options.url}/{work}", given: Any = given, calls: int = calls) -> dict[str, Work]:
             def many(call: Callable[[], Any]) -> Work:
                 return lambda: [call() for _ in range(calls)] and None
 
             makers = {"ChatGeekAI": geekai, "ChatOpenAI": openai, "ChatMistralAI": mistral}
-            made = {n: many(functools.partial(make(base).invoke, asked)) for n, make in makers.items()}
+            made = {n: many(functools.partial(make(base).invoke, given)) for n, make in makers.items()}
             http, body = httpx.Client(timeout=60), {**floors.BODY}
-            if asked is LONG:
+            if given is LONG:
                 body["messages"] = floors.messages()
             made["httpx + json"] = many(lambda: http.post(f"{base}/chat/completions", json=body).json())
-            made["langchain-core alone"] = many(functools.partial(CoreAlone().invoke, asked))
+            made["langchain-core alone"] = many(functools.partial(CoreAlone().invoke, given))
             return made
 
         found.append(Case(name, "call", calls, sides, 7, quick=True))
@@ -216,10 +216,10 @@ def calls(options: Options) -> list[Case]:
             "ChatOpenAI": functools.partial(steps, openai(base), tools()),
         }
 
-    def first(asked: Any, wire: list[dict[str, str]], times: int) -> dict[str, Work]:
+    def first(given: Any, wire: list[dict[str, str]], times: int) -> dict[str, Work]:
         base = f"{options.url}/text-3-1"
         made: dict[str, Work] = {
-            name: functools.partial(floors.first_token, functools.partial(make(base).stream, asked), times)
+            name: functools.partial(floors.first_token, functools.partial(make(base).stream, given), times)
             for name, make in {"ChatGeekAI": geekai, "ChatOpenAI": openai, "ChatMistralAI": mistral}.items()
         }
         made["httpx"] = functools.partial(floors.first_bytes, httpx.Client(timeout=60), base, wire, times)

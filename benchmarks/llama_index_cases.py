@@ -78,15 +78,15 @@ class CoreAlone(CustomLLM):
         return responses()
 
 
-def drain(model: Any, asked: list[ChatMessage]) -> None:
+def drain(model: Any, given: list[ChatMessage]) -> None:
     """Read a stream to its end."""
-    for _ in model.stream_chat(asked):
+    for _ in model.stream_chat(given):
         pass
 
 
-async def adrain(model: Any, asked: list[ChatMessage]) -> None:
+async def adrain(model: Any, given: list[ChatMessage]) -> None:
     """`drain`, awaiting."""
-    async for _ in await model.astream_chat(asked):
+    async for _ in await model.astream_chat(given):
         pass
 
 
@@ -113,38 +113,38 @@ def streams(options: Options) -> list[Case]:
     """Streams of text, reasoning, and behind a history."""
     found = []
     for size, rounds in ((2000, 9), (20000, 4)):
-        for kind, asked, note in (
+        for kind, given, note in (
             ("text", ASKED, ""),
             ("think", ASKED, ", half reasoning"),
             ("text", LONG, ", 200 messages before"),
         ):
 
             def sync_sides(
-                base: str = f"{options.url}/{kind}-{size}-1", asked: Any = asked, size: int = size
+                base: str = f"{options.url}/{kind}-{size}-1", given: Any = given, size: int = size
             ) -> dict[str, Work]:
                 makers = {"GeekAI": geekai, "OpenAILike": openai_like}
-                made: dict[str, Work] = {n: functools.partial(drain, make(base), asked) for n, make in makers.items()}
+                made: dict[str, Work] = {n: functools.partial(drain, make(base), given) for n, make in makers.items()}
                 made["httpx, bytes only"] = functools.partial(floors.read_bytes, httpx.Client(timeout=60), base)
-                made["llama-index-core alone"] = functools.partial(drain, CoreAlone(chunks=size), asked)
+                made["llama-index-core alone"] = functools.partial(drain, CoreAlone(chunks=size), given)
                 return made
 
-            def async_sides(base: str = f"{options.url}/{kind}-{size}-1", asked: Any = asked) -> dict[str, Work]:
+            def async_sides(base: str = f"{options.url}/{kind}-{size}-1", given: Any = given) -> dict[str, Work]:
                 plain = geekai(base)
 
                 async def drain_plain() -> None:
                     with without_aiohttp():
-                        await adrain(plain, asked)
+                        await adrain(plain, given)
 
                 made: dict[str, Work] = {"GeekAI, httpx": drain_plain}
                 makers = {"GeekAI, fast": geekai, "OpenAILike": openai_like, "OpenAILike, aiohttp": openai_like_aiohttp}
-                made.update({n: functools.partial(adrain, make(base), asked) for n, make in makers.items()})
+                made.update({n: functools.partial(adrain, make(base), given) for n, make in makers.items()})
                 return made
 
             quick = size == 2000 and kind == "text"
             found.append(Case(f"stream_chat {size}{note}", "chunk", size, sync_sides, rounds, quick))
             if kind == "text":
                 found.append(
-                    Case(f"astream_chat {size}{note}", "chunk", size, async_sides, rounds, quick and asked is ASKED)
+                    Case(f"astream_chat {size}{note}", "chunk", size, async_sides, rounds, quick and given is ASKED)
                 )
     return found
 
@@ -185,23 +185,23 @@ def tool_arguments(options: Options) -> list[Case]:
 def whole(options: Options) -> list[Case]:
     """Whole answers, one after another."""
     found = []
-    for name, work, asked, calls in (
+    for name, work, given, calls in (
         ("chat 1 KB", "whole-1024-0", ASKED, 100),
         ("chat 20 KB", "whole-20480-0", ASKED, 100),
         ("chat 200 messages", "whole-1024-0", LONG, 20),
     ):
 
-        def sides(base: str = f"{options.url}/{work}", asked: Any = asked, calls: int = calls) -> dict[str, Work]:
+        def sides(base: str = f"{options.url}/{work}", given: Any = given, calls: int = calls) -> dict[str, Work]:
             def many(call: Callable[[], Any]) -> Work:
                 return lambda: [call() for _ in range(calls)] and None
 
             makers = {"GeekAI": geekai, "OpenAILike": openai_like}
-            made = {n: many(functools.partial(make(base).chat, asked)) for n, make in makers.items()}
+            made = {n: many(functools.partial(make(base).chat, given)) for n, make in makers.items()}
             http, body = httpx.Client(timeout=60), {**floors.BODY}
-            if asked is LONG:
+            if given is LONG:
                 body["messages"] = floors.messages()
             made["httpx + json"] = many(lambda: http.post(f"{base}/chat/completions", json=body).json())
-            made["llama-index-core alone"] = many(functools.partial(CoreAlone().chat, asked))
+            made["llama-index-core alone"] = many(functools.partial(CoreAlone().chat, given))
             return made
 
         found.append(Case(name, "call", calls, sides, 7, quick=True))

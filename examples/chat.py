@@ -36,12 +36,12 @@ def questions() -> Iterator[str]:
 
 def answer(model: ChatGeekAI, messages: list[lc.BaseMessage]) -> lc.AIMessage:
     """Print an answer as it comes, then its sources; the answer, as far as it came."""
-    said: list[str] = []
+    words: list[str] = []
     sources: list[Source] = []
     between = ""
     try:
         for chunk in model.stream(messages):
-            said.append(chunk.text)
+            words.append(chunk.text)
             if thought := chunk.additional_kwargs.get("reasoning_content"):
                 console.print(thought, end="", style="dim", soft_wrap=True)
                 between = "\n\n"
@@ -54,7 +54,7 @@ def answer(model: ChatGeekAI, messages: list[lc.BaseMessage]) -> lc.AIMessage:
     console.print()
     for source in sources:
         console.print(f"[{source.number}] {source.title or ''} {source.url or ''}", style="dim")
-    return lc.AIMessage("".join(said))
+    return lc.AIMessage("".join(words))
 
 
 def main(model: str = "gpt-4o-mini", think: bool = False, search: bool = False, memory: Path | None = None) -> None:
@@ -65,10 +65,10 @@ def main(model: str = "gpt-4o-mini", think: bool = False, search: bool = False, 
     kept = memory.read_text("utf-8") if memory and memory.exists() else None
     messages = lc.messages_from_dict(json.loads(kept)) if kept else [lc.SystemMessage(SYSTEM)]
     for question in questions():
-        asked = [*messages, lc.HumanMessage(question)]
-        sent = lc.trim_messages(asked, max_tokens=SENT, token_counter=chat, start_on="human", include_system=True)
+        talk = [*messages, lc.HumanMessage(question)]
+        sent = lc.trim_messages(talk, max_tokens=SENT, token_counter=chat, start_on="human", include_system=True)
         try:
-            messages = [*asked, answer(chat, sent)]
+            messages = [*talk, answer(chat, sent)]
         except GeekAIError as error:
             console.print(f"{type(error).__name__}: {error}", style="red")
         if memory:

@@ -158,11 +158,11 @@ def show_tools(chat: ChatGeekAI, llm: GeekAI) -> None:
     """One tool-calling turn each: the model calls, the tool answers, the model says it in words."""
     console.rule("A tool call")
     question = "How often does the ferry sail in winter?"
-    asked: list[Any] = [HumanMessage(question)]
-    called = chat.bind_tools([tool(departures)], tool_choice="departures").invoke(asked)
+    messages: list[Any] = [HumanMessage(question)]
+    called = chat.bind_tools([tool(departures)], tool_choice="departures").invoke(messages)
     call = called.tool_calls[0]
     result = departures(**call["args"])
-    answer = chat.invoke([*asked, called, ToolMessage(result, tool_call_id=call["id"])])
+    answer = chat.invoke([*messages, called, ToolMessage(result, tool_call_id=call["id"])])
     console.print(f"LangChain · {call['name']}({call['args']}) → [dim]{result}[/dim]")
     console.print(answer.text, style="green")
 
@@ -172,9 +172,9 @@ def show_tools(chat: ChatGeekAI, llm: GeekAI) -> None:
     (selection, *_) = llm.get_tool_calls_from_response(response)
     result = departures(**selection.tool_kwargs)
     reply = ChatMessage(result, role="tool", tool_call_id=selection.tool_id)
-    said = llm.chat([ChatMessage(question), response.message, reply])
+    answer = llm.chat([ChatMessage(question), response.message, reply])
     console.print(f"LlamaIndex · {selection.tool_name}({selection.tool_kwargs}) → [dim]{result}[/dim]")
-    console.print(said.message.content, style="green")
+    console.print(answer.message.content, style="green")
 
 
 def show_search(chat: ChatGeekAI, llm: GeekAI) -> None:
@@ -230,10 +230,10 @@ def score(chain: Runnable[str, Any], engine: BaseQueryEngine) -> dict[str, int]:
         task = progress.add_task("Asking", total=len(questions) * len(ask))
         for question in questions:
             for name, answer in ask.items():
-                if question.is_right(said := answer(question.text)):
+                if question.is_right(given := answer(question.text)):
                     right[name] += 1
                 else:
-                    wrong.append(f"wrong, {name}: {question.text} → {' '.join(said.split())}")
+                    wrong.append(f"wrong, {name}: {question.text} → {' '.join(given.split())}")
                 progress.advance(task)
     for name, count in right.items():
         console.print(f"{name}: {count} of {len(questions)} right")

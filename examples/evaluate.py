@@ -40,15 +40,15 @@ def evaluate(folder: Path, questions: list[str], model: str, judge: str) -> dict
 
 def main(folder: Path, questions: Path, model: str = "gpt-4o-mini", judge: str = "gpt-4o") -> None:
     """Answer QUESTIONS from the Markdown in FOLDER, and show what the judge says of the answers."""
-    asked = [line for line in questions.read_text("utf-8").split("\n") if line.strip()]
+    lines = [line for line in questions.read_text("utf-8").split("\n") if line.strip()]
     with collect() as spent:
-        results = evaluate(folder, asked, model, judge)
+        results = evaluate(folder, lines, model, judge)
     table = Table("question", "answer", show_lines=True, show_footer=True)
     for name, verdicts in results.items():
         table.add_column(name, footer=f"{sum(bool(verdict.passing) for verdict in verdicts)}/{len(verdicts)}")
     for row in zip(*results.values(), strict=True):
-        said = ["yes" if verdict.passing else "[red]no[/red]" for verdict in row]
-        table.add_row(escape(row[0].query or ""), escape(row[0].response or ""), *said)
+        cells = ["yes" if verdict.passing else "[red]no[/red]" for verdict in row]
+        table.add_row(escape(row[0].query or ""), escape(row[0].response or ""), *cells)
     console = Console()
     console.print(table)
     console.print(f"{len(spent.calls)} calls, {spent.usage.get('total_tokens', 0)} tokens")

@@ -68,6 +68,6 @@ if __name__ == "__main__":
     ask(tracer, *clients)
     asyncio.run(aask(tracer, *clients))
     for span in spans.get_finished_spans():
-        told = ("llm.model_name", "llm.token_count.prompt", "llm.token_count.completion", "geekai.billed_units")
+        keys = ("llm.model_name", "llm.token_count.prompt", "llm.token_count.completion", "geekai.billed_units")
         found = span.attributes or {}
-        print(f"{span.name:22}", *(f"{key}={found[key]}" for key in told if key in found))
+        print(f"{span.name:22}", *(f"{key}={found[key]}" for key in keys if key in found))

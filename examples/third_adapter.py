@@ -131,14 +131,14 @@ def _content(content: Any) -> Any:
 
 
 def _assistant(message: ai.ModelResponse) -> dict[str, Any]:
-    said = "".join(part.content for part in message.parts if isinstance(part, ai.TextPart))
+    text = "".join(part.content for part in message.parts if isinstance(part, ai.TextPart))
     thought = "".join(part.content for part in message.parts if isinstance(part, ai.ThinkingPart))
     calls = [
         {"id": part.tool_call_id, "function": {"name": part.tool_name, "arguments": part.args}}
         for part in message.parts
         if isinstance(part, ai.ToolCallPart)
     ]
-    return {"role": "assistant", "content": said, "reasoning_content": thought, "tool_calls": calls}
+    return {"role": "assistant", "content": text, "reasoning_content": thought, "tool_calls": calls}
 
 
 def from_wire_answer(answer: ChatCompletion) -> ai.ModelResponse:

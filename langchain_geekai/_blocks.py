@@ -58,20 +58,20 @@ def _indexed(blocks: Iterable[Block]) -> list[Block]:
     return [{**block, "index": _INDEXED.index(block["type"])} for block in blocks]
 
 
-def end_blocks(told: ParsedAnswer, *, bridged: bool) -> list[Any]:
+def end_blocks(parsed: ParsedAnswer, *, bridged: bool) -> list[Any]:
     """What the last chunk of a stream adds as blocks: search, citations of the whole text, a refusal, audio.
 
     `bridged`: also the calls that cannot run, in the place of those that the bridge made of their pieces.
     """
-    kwargs = told.additional_kwargs
+    kwargs = parsed.additional_kwargs
     found = message_sources(kwargs)
     blocks = _indexed([*_search(found), *_refusal(kwargs), *_audio(kwargs)])
-    cited = _citations(told.content, found) if told.content else []
+    cited = _citations(parsed.content, found) if parsed.content else []
     if cited:
         blocks += _indexed([{"type": "text", "text": "", "annotations": cited}])
     if bridged:
-        at = {id: len(_INDEXED) + slot for slot, id in enumerate(told.call_ids)}
-        blocks += [{**call, "index": at[call["id"]]} for call in told.invalid_tool_calls]
+        at = {id: len(_INDEXED) + slot for slot, id in enumerate(parsed.call_ids)}
+        blocks += [{**call, "index": at[call["id"]]} for call in parsed.invalid_tool_calls]
     return blocks
 
 
@@ -97,11 +97,11 @@ def _reasoning(kwargs: Mapping[str, Any]) -> list[Block]:
 
 
 def _search(found: list[Source]) -> list[Block]:
-    """The search that the server made, as the call of a tool and its result. What it asked is not told."""
+    """The search that the server made, as the call of a tool and its result. Its query is not known."""
     if not found:
         return []
-    told = ("title", "url", "content")
-    output = [{key: getattr(page, key) for key in told if getattr(page, key) is not None} for page in found]
+    keys = ("title", "url", "content")
+    output = [{key: getattr(page, key) for key in keys if getattr(page, key) is not None} for page in found]
     return [
         {"type": "server_tool_call", "id": "web_search", "name": "web_search", "args": {}},
         {"type": "server_tool_result", "tool_call_id": "web_search", "status": "success", "output": output},
@@ -116,9 +116,9 @@ def _citations(text: str, found: list[Source]) -> list[Block]:
 
     cited = []
     for note in annotations(text, found):
-        told = {key: value for key, value in vars(note).items() if value is not None}
-        number = told.pop("number")
-        cited.append({"type": "citation", **told, "extras": {"number": number}})
+        fields = {key: value for key, value in vars(note).items() if value is not None}
+        number = fields.pop("number")
+        cited.append({"type": "citation", **fields, "extras": {"number": number}})
     return cited
 
 
@@ -136,8 +136,8 @@ def _audio(kwargs: Mapping[str, Any]) -> list[Block]:
         return []
     kind = next((kind for start, kind in _AUDIO_KINDS.items() if audio["data"].startswith(start)), None)
     rest = {key: value for key, value in audio.items() if key not in ("data", "id") and value is not None}
-    told = {"id": audio.get("id"), "mime_type": kind and f"audio/{kind}", "extras": rest}
-    return [{"type": "audio", "base64": audio["data"], **{key: value for key, value in told.items() if value}}]
+    block = {"id": audio.get("id"), "mime_type": kind and f"audio/{kind}", "extras": rest}
+    return [{"type": "audio", "base64": audio["data"], **{key: value for key, value in block.items() if value}}]
 
 
 register_translator("geekai", translate_message, translate_chunk)

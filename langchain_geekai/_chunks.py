@@ -73,9 +73,9 @@ class Chunks:
         self._logprobs = not bridged
 
     def add(self, delta: Delta) -> ChatGenerationChunk | None:
-        """What a delta adds, as a chunk; None where that is nothing that can be told before the end.
+        """What a delta adds, as a chunk; None where that is nothing that is certain before the end.
 
-        Audio, a refusal, sources, usage and everything that is said of the whole answer come with the last chunk, once.
+        Audio, a refusal, sources, usage and everything about the whole answer come with the last chunk, once.
         """
         if delta.index:
             return None
@@ -90,8 +90,8 @@ class Chunks:
 
     def end(self, answer: ChatCompletion, wanted: Mapping[str, Any]) -> ChatGenerationChunk:
         """What is left to say at the end, each thing once. `wanted`: keywords of `ParsedAnswer`."""
-        told = ParsedAnswer(answer, **wanted)
-        kwargs, metadata = told.additional_kwargs, told.response_metadata
+        parsed = ParsedAnswer(answer, **wanted)
+        kwargs, metadata = parsed.additional_kwargs, parsed.response_metadata
         kwargs.pop("reasoning_content", None)  # it was streamed
         others = [choice.model_dump(exclude_unset=True) for choice in answer.choices[1:]]
         if others:
@@ -101,14 +101,14 @@ class Chunks:
         content: Any = ""
         if self._as_blocks:
             # Sources are mapped to spans of the whole text, which no other chunk holds.
-            content = end_blocks(told, bridged=not self._logprobs)
+            content = end_blocks(parsed, bridged=not self._logprobs)
             metadata["output_version"] = "v1"
         message = messages.AIMessageChunk(
             content=content,
             additional_kwargs=kwargs,
             response_metadata=metadata,
-            usage_metadata=told.usage,
-            name=told.name,
+            usage_metadata=parsed.usage,
+            name=parsed.name,
             chunk_position="last",
         )
         reason = metadata.get("finish_reason")

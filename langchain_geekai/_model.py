@@ -171,8 +171,8 @@ class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
     def _take_profile(self, listed: list[ModelInfo]) -> ModelProfile:
         own = self.profile if "profile" in self.model_fields_set else None
         info = next((info for info in listed if info.id == self.model), None)
-        said = to_profile(listed_facts(info)) if info else {}
-        if not (own or said).get("max_input_tokens"):
+        known = to_profile(listed_facts(info)) if info else {}
+        if not (own or known).get("max_input_tokens"):
             warn_unlisted(self.model, "profile={'max_input_tokens': …} sets it")
         if info:
             self.__dict__["profile"] = {**to_profile(model_facts(self.model, info)), **(own or {})}

@@ -127,7 +127,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         cut = message.response_metadata.get("normalized_finish_reason") == "length"
         try:
             if partial:
-                value = partial_json(_said(message))
+                value = partial_json(_json_text(message))
             else:
                 if any(call["name"] != schema_name(self.name) for call in message.tool_calls):
                     return None  # another tool, which was offered beside
@@ -137,10 +137,10 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
         except (InvalidResponseError, ValueError, TypeError) as exc:
             if partial:
                 return None
-            told = f"the answer does not fit: {exc}"
+            reason = f"the answer does not fit: {exc}"
             if cut:
-                told = str(cut_short(getattr(exc, "excerpt", "") or _said(message)))
-            raise StructuredOutputError(told, str(message.text)) from exc
+                reason = str(cut_short(getattr(exc, "excerpt", "") or _json_text(message)))
+            raise StructuredOutputError(reason, str(message.text)) from exc
 
 
 def _plain(message: AIMessage) -> Message:
@@ -156,11 +156,11 @@ def _raise_if_refused(message: BaseMessage) -> None:
     """Raise `ModelRefusalError` for an answer that is a refusal."""
     words = message.additional_kwargs.get("refusal")
     if words or message.response_metadata.get("finish_reason") == "content_filter":
-        told = f"the model refused: {words or 'its answer was withheld by a content filter'}"
-        raise ModelRefusalError(told, message)
+        reason = f"the model refused: {words or 'its answer was withheld by a content filter'}"
+        raise ModelRefusalError(reason, message)
 
 
-def _said(message: BaseMessage) -> str:
+def _json_text(message: BaseMessage) -> str:
     """The JSON that a streamed message holds, or is to hold: a tool call's arguments, else the text."""
     pieces = getattr(message, "tool_call_chunks", None) or ()
     text = next((piece["args"] for piece in pieces if piece.get("args")), None)

@@ -51,8 +51,8 @@ def to_wire_tool(tool: Any, strict: bool | None = None) -> Tool:
         if isinstance(tool.get("type"), str) and tool["type"] not in ("function", "object"):
             return tool  # another vendor's own
         return convert_to_openai_tool(tool, strict=strict)
-    told = (getattr(tool, name, None) for name in ("name", "description"))  # which may be assigned anew
-    key = (id(tool), strict, *told, id(getattr(tool, "args_schema", None)))
+    current = (getattr(tool, name, None) for name in ("name", "description"))  # which may be assigned anew
+    key = (id(tool), strict, *current, id(getattr(tool, "args_schema", None)))
     known = _converted.get(key)
     if known is not None and known[0]() is tool:
         return known[1]

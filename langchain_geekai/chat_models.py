@@ -126,8 +126,8 @@ class ChatGeekAI(GeekAIModel):
         wire = to_wire_messages(messages)
         return chat_request(self, wire, call, also=self.model_kwargs, goal=goal_of(plan), stream=stream)
 
-    def _told(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """What a call wants to hear beside the answer: keywords of `ParsedAnswer`."""
+    def _wanted(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """What a call wants beside the answer: keywords of `ParsedAnswer`."""
         return {"form": answer_class(kwargs), "headers": self.include_response_headers}
 
     def _generate(
@@ -135,14 +135,14 @@ class ChatGeekAI(GeekAIModel):
     ) -> ChatResult:
         with langchain_errors():
             outcome = self._clients()[0].converse(self._request(messages, stop, kwargs))
-        return _result(outcome.answer, self._told(kwargs))
+        return _result(outcome.answer, self._wanted(kwargs))
 
     async def _agenerate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> ChatResult:
         with langchain_errors():
             outcome = await self._clients()[1].converse(self._request(messages, stop, kwargs))
-        return _result(outcome.answer, self._told(kwargs))
+        return _result(outcome.answer, self._wanted(kwargs))
 
     def _stream(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
@@ -156,7 +156,7 @@ class ChatGeekAI(GeekAIModel):
                         if run_manager:
                             run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
-                yield chunks.end(stream.answer, self._told(kwargs))
+                yield chunks.end(stream.answer, self._wanted(kwargs))
 
     async def _astream(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
@@ -170,7 +170,7 @@ class ChatGeekAI(GeekAIModel):
                         if run_manager:
                             await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
-                yield chunks.end(stream.answer, self._told(kwargs))
+                yield chunks.end(stream.answer, self._wanted(kwargs))
 
     def _streaming_disabled(self, **kwargs: Any) -> bool:
         """A background task cannot stream: what LangChain would stream by itself is then asked for whole."""
@@ -178,10 +178,10 @@ class ChatGeekAI(GeekAIModel):
         return super()._streaming_disabled(**kwargs) or bool(background and not kwargs.get("stream"))
 
     def _combine_llm_outputs(self, outputs: list[dict[str, Any] | None], /) -> dict[str, Any]:
-        total, told = Collected(), [output for output in outputs if output]
-        for output in told:
+        total, known = Collected(), [output for output in outputs if output]
+        for output in known:
             total.add({"usage": output.get("token_usage")})
-        named = [output["model_name"] for output in told if output.get("model_name")]
+        named = [output["model_name"] for output in known if output.get("model_name")]
         return {"token_usage": total.usage, "model_name": (named or [self.model])[0]}
 
     def bind_tools(
@@ -228,9 +228,9 @@ class ChatGeekAI(GeekAIModel):
         with langchain_errors():
             plan = plan_for(schema, method, strict=strict, supports_tools=supports_tools(self.model))
             fields = bound_tools(tools or ())
-        told = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
+        described = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
         fields |= {"json_mode": True} if schema is None else {"structured_plan": plan}
-        model = self.bind(ls_structured_output_format=told, **fields, **kwargs)
+        model = self.bind(ls_structured_output_format=described, **fields, **kwargs)
         parser = AnswerParser(form=schema, rung=plan["method"], name=plan.get("name", "answer"))
         if not include_raw:
             return model | parser
@@ -255,9 +255,9 @@ def _result(answer: ChatCompletion, wanted: Mapping[str, Any]) -> ChatResult:
     """All the answers of one request."""
     generations = []
     for at in range(max(len(answer.choices), 1)):
-        told = ParsedAnswer(answer, at, **wanted)
-        info = {key: value for key, value in told.response_metadata.items() if key in ("finish_reason", "logprobs")}
-        generations.append(ChatGeneration(message=told.message(), generation_info=info))
+        parsed = ParsedAnswer(answer, at, **wanted)
+        info = {key: value for key, value in parsed.response_metadata.items() if key in ("finish_reason", "logprobs")}
+        generations.append(ChatGeneration(message=parsed.message(), generation_info=info))
     metadata = generations[0].message.response_metadata
     named = {key: metadata[key] for key in ("token_usage", "model_name") if key in metadata}
     return ChatResult(generations=generations, llm_output=named)

@@ -31,7 +31,7 @@ def get_search_results(message: BaseMessage) -> list[Source]:
 def to_documents(answer: BaseMessage | ChatCompletion | Collected) -> list[Document]:
     """The sources of an answer, or of a whole `collect()` block, as documents: its citations and search results.
 
-    The text is what the search results tell of a source, empty for a bare URL; the metadata holds `number` (what a
+    The text is what the search results hold of a source, empty for a bare URL; the metadata holds `number` (what a
     marker such as `[1]` means), `title`, `url`, and the rest of the result as it came.
     """
     if isinstance(answer, BaseMessage):

@@ -38,11 +38,11 @@ class _GrowingCall:
 class StreamedAnswer:
     """The pieces of a stream as responses: each holds the message so far, and none changes once it was given out."""
 
-    __slots__ = ("_calls", "_said", "_text", "_thinking", "_thought")
+    __slots__ = ("_answer", "_calls", "_text", "_thinking", "_thought")
 
     def __init__(self) -> None:
         self._text = ""
-        self._said: li.TextBlock | None = None
+        self._answer: li.TextBlock | None = None
         self._thought = ""
         self._thinking: li.ThinkingBlock | None = None
         self._calls: list[_GrowingCall] = []
@@ -61,7 +61,7 @@ class StreamedAnswer:
             content = content or str(delta.audio.get("transcript") or "")
         if content:
             self._text += content
-            self._said = build(li.TextBlock, {"text"}, block_type="text", text=self._text)
+            self._answer = build(li.TextBlock, {"text"}, block_type="text", text=self._text)
         if delta.reasoning_content:
             extra["thinking_delta"] = delta.reasoning_content
             self._thought += delta.reasoning_content
@@ -86,7 +86,7 @@ class StreamedAnswer:
             self._calls[piece.slot].add(piece)
 
     def _message(self) -> li.ChatMessage:
-        blocks: list[li.ContentBlock] = [block for block in (self._thinking, self._said) if block is not None]
+        blocks: list[li.ContentBlock] = [block for block in (self._thinking, self._answer) if block is not None]
         extra: dict[str, Any] = {}
         if self._calls:
             blocks += [call.block for call in self._calls]

@@ -37,7 +37,7 @@ class Kind(NamedTuple):
     """What differs between the events of a chat and of a completion."""
 
     trace: str
-    asked: str
+    input: str
     started: type[Any]
     in_progress: type[Any]
     ended: type[Any]
@@ -57,21 +57,21 @@ COMPLETION = Kind(
 class _Call:
     """The events of one call."""
 
-    def __init__(self, llm: Any, kind: Kind, asked: Any, kwargs: dict[str, Any]) -> None:
+    def __init__(self, llm: Any, kind: Kind, given: Any, kwargs: dict[str, Any]) -> None:
         self._kind = kind
-        self._asked = {kind.asked: asked}
-        self._payload: dict[str, Any] = {kind.keys[0]: asked}
+        self._input = {kind.input: given}
+        self._payload: dict[str, Any] = {kind.keys[0]: given}
         self._span: dict[str, Any] = {"span_id": active_span_id.get()}
         self._callbacks: CallbackManager = llm.callback_manager
         self._listened = _listened()
         described = llm.to_payload()
-        dispatcher.event(kind.started(**self._asked, model_dict=described, additional_kwargs=kwargs, **self._span))
-        told: dict[str, Any] = {EventPayload.ADDITIONAL_KWARGS: kwargs, EventPayload.SERIALIZED: described}
-        self._id = self._callbacks.on_event_start(CBEventType.LLM, payload={**self._payload, **told})
+        dispatcher.event(kind.started(**self._input, model_dict=described, additional_kwargs=kwargs, **self._span))
+        details: dict[str, Any] = {EventPayload.ADDITIONAL_KWARGS: kwargs, EventPayload.SERIALIZED: described}
+        self._id = self._callbacks.on_event_start(CBEventType.LLM, payload={**self._payload, **details})
 
     @contextmanager
     def watched(self, *, streaming: bool = False) -> Iterator[None]:
-        """Tell of an error that passes."""
+        """Report an error that is raised within."""
         try:
             yield
         except BaseException as error:
@@ -84,15 +84,15 @@ class _Call:
             raise
 
     def progressed(self, response: Any) -> None:
-        """Tell of a piece of a stream."""
-        dispatcher.event(self._kind.in_progress(**self._asked, response=response, **self._span))
+        """Report a piece of a stream."""
+        dispatcher.event(self._kind.in_progress(**self._input, response=response, **self._span))
 
     def ended(self, response: Any) -> Any:
-        """Tell of the end; returns the response."""
+        """Report the end; returns the response."""
         payload = {**self._payload, self._kind.keys[1]: response}
         self._callbacks.on_event_end(CBEventType.LLM, payload=payload, event_id=self._id)
         if self._listened():
-            dispatcher.event(self._kind.ended(**self._asked, response=response, **self._span))
+            dispatcher.event(self._kind.ended(**self._input, response=response, **self._span))
         return response
 
     def stream(self, responses: Generator[Any, None, None]) -> Generator[Any, None, None]:
@@ -135,16 +135,16 @@ def _listened() -> Callable[[], bool]:
 
 @contextmanager
 def _begun(llm: Any, kind: Kind, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Iterator[_Call]:
-    """A call that has begun. Events tell of a chat's keywords without its messages, as core has it."""
-    if not args and kind.asked not in kwargs:
-        raise (ValueError if kind is COMPLETION else TypeError)(f"no {kind.asked} given")
-    asked = args[0] if args else kwargs[kind.asked]
+    """A call that has begun. Events show a chat's keywords without its messages, as core has it."""
+    if not args and kind.input not in kwargs:
+        raise (ValueError if kind is COMPLETION else TypeError)(f"no {kind.input} given")
+    given = args[0] if args else kwargs[kind.input]
     if kind is CHAT:
-        kwargs = {name: value for name, value in kwargs.items() if name != kind.asked}
+        kwargs = {name: value for name, value in kwargs.items() if name != kind.input}
     if not isinstance(llm.callback_manager, CallbackManager):
         llm.callback_manager = CallbackManager()
     with llm.callback_manager.as_trace(kind.trace):
-        yield _Call(llm, kind, asked, kwargs)
+        yield _Call(llm, kind, given, kwargs)
 
 
 def llm_events(kind: Kind) -> Callable[[F], F]:

@@ -74,7 +74,7 @@ def from_wire_message(choice: Choice, reading: Reading, reasoning_tokens: int | 
     if calls:
         extra["tool_calls"] = calls
         blocks += [call_block(call) for call in calls]
-        if invalid := [told for call in calls if (told := invalid_call(call, choice.finish_reason))]:
+        if invalid := [entry for call in calls if (entry := invalid_call(call, choice.finish_reason))]:
             extra["invalid_tool_calls"] = invalid
     return build(li.ChatMessage, role=li.MessageRole.ASSISTANT, additional_kwargs=extra, blocks=blocks)
 

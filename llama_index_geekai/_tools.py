@@ -118,7 +118,7 @@ def _added(holder: Any, *known: str) -> dict[str, Any]:
 
 
 def invalid_call(call: WireToolCall, finish_reason: str | None) -> dict[str, Any] | None:
-    """What is told of a finished call that cannot run, in plain values; None for one that can."""
+    """What is recorded of a finished call that cannot run, in plain values; None for one that can."""
     function = call.function
     read = read_arguments(function and function.arguments, finish_reason)
     if not isinstance(read, InvalidArguments):

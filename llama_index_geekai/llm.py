@@ -105,7 +105,7 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLM):
         )
 
     def to_payload(self) -> dict[str, Any]:
-        """What events tell of this LLM: its metadata; never a key or a header."""
+        """What events show of this LLM: its metadata; never a key or a header."""
         return {"class_name": self.class_name(), **self.metadata.model_dump(), "provider": "geekai"}
 
     def fetch_metadata(self) -> LLMMetadata:

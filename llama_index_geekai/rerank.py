@@ -43,23 +43,23 @@ class GeekAIRerank(Batched, BaseNodePostprocessor):
     def _postprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        with self._told(nodes, query_bundle) as (asked, ranked), self._client() as client:
-            ranked += self._ranked(nodes, client.rerank(**asked))
+        with self._reranking(nodes, query_bundle) as (request, ranked), self._client() as client:
+            ranked += self._ranked(nodes, client.rerank(**request))
         return ranked
 
     async def _apostprocess_nodes(
         self, nodes: list[NodeWithScore], query_bundle: QueryBundle | None = None
     ) -> list[NodeWithScore]:
-        with self._told(nodes, query_bundle) as (asked, ranked):
+        with self._reranking(nodes, query_bundle) as (request, ranked):
             async with self._async_client() as client:
-                ranked += self._ranked(nodes, await client.rerank(**asked))
+                ranked += self._ranked(nodes, await client.rerank(**request))
         return ranked
 
     @contextmanager
-    def _told(
+    def _reranking(
         self, nodes: list[NodeWithScore], query: QueryBundle | None
     ) -> Iterator[tuple[dict[str, Any], list[NodeWithScore]]]:
-        """What one call asks, and a list for the nodes that it ranks; LlamaIndex's events are around it."""
+        """What one call sends, and a list for the nodes that it ranks; LlamaIndex's events are around it."""
         if query is None:
             raise ValueError("a query is needed: pass query_bundle or query_str")
         texts = [node.get_content(MetadataMode.EMBED) for node in nodes]

@@ -58,8 +58,8 @@ def description(markdown: str) -> str:
     sentences = re.split(r"(?<=[.:]) |(?<=[。：])", re.sub(r"\s+", " ", text))
     while len(sentences) > 1 and sum(map(len, sentences)) > 180:
         sentences.pop()
-    told = re.sub("(?<=[。：]) ", "", " ".join(sentences)).strip(" :：")
-    return f"{title.strip()} – {told}".removesuffix(" – ").replace('"', "'")
+    summary = re.sub("(?<=[。：]) ", "", " ".join(sentences)).strip(" :：")
+    return f"{title.strip()} – {summary}".removesuffix(" – ").replace('"', "'")
 
 
 def on_page_content(html: str, **_: Any) -> str:

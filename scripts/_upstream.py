@@ -84,25 +84,25 @@ def of_langchain(fake_class: type[Any]) -> type[Any]:
             ours = name in ChatGeekAI.model_fields or "_fake" not in self.__dict__
             super().__setattr__(name, value) if ours else setattr(self._fake, name, value)
 
-        def _said(self, messages: Any, stop: Any, streaming: bool, kwargs: Any) -> dict[str, Any]:
+        def _scripted(self, messages: Any, stop: Any, streaming: bool, kwargs: Any) -> dict[str, Any]:
             if streaming and fake_class._stream is not BaseChatModel._stream:
-                said = [chunk.message for chunk in self._fake._stream(messages, stop=stop, **kwargs)]
+                messages = [chunk.message for chunk in self._fake._stream(messages, stop=stop, **kwargs)]
             else:
-                said = [self._fake._generate(messages, stop=stop, **kwargs).generations[0].message]
-            return kwargs | wanted([piece(message) for message in said], streaming)
+                messages = [self._fake._generate(messages, stop=stop, **kwargs).generations[0].message]
+            return kwargs | wanted([piece(message) for message in messages], streaming)
 
         def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
-            return super()._generate(messages, stop, run_manager, **self._said(messages, stop, False, kwargs))
+            return super()._generate(messages, stop, run_manager, **self._scripted(messages, stop, False, kwargs))
 
         async def _agenerate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
-            kwargs = await asyncio.to_thread(self._said, messages, stop, False, kwargs)
+            kwargs = await asyncio.to_thread(self._scripted, messages, stop, False, kwargs)
             return await super()._agenerate(messages, stop, run_manager, **kwargs)
 
         def _stream(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
-            yield from super()._stream(messages, stop, run_manager, **self._said(messages, stop, True, kwargs))
+            yield from super()._stream(messages, stop, run_manager, **self._scripted(messages, stop, True, kwargs))
 
         async def _astream(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
-            kwargs = await asyncio.to_thread(self._said, messages, stop, True, kwargs)
+            kwargs = await asyncio.to_thread(self._scripted, messages, stop, True, kwargs)
             async for chunk in super()._astream(messages, stop, run_manager, **kwargs):
                 yield chunk
 

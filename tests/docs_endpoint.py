@@ -37,10 +37,10 @@ def answer(request: Request) -> Reply:
     known = ENGLISH if "ferry" in question else CHINESE if "轮渡" in question else None
     if known is None or body.get("tools") or body.get("response_format") or "background" in body:
         return answer_from_schemas(request)
-    return _told(known, body)
+    return _reply(known, body)
 
 
-def _told(known: Json, body: Json) -> Reply:
+def _reply(known: Json, body: Json) -> Reply:
     searched, text = bool(body.get("enable_search")), known["content"]
     top: Json = {"usage": replies.usage(14, 12, int(searched)), "model": body["model"]}
     if searched:

@@ -80,8 +80,8 @@ def conformance() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.xml"
             settings = ("-o", "addopts=", "-o", "filterwarnings=", "-p", "no:cacheprovider", "--timeout", "30", "-q")
-            asked = ("pytest", "tests/llama_index/conformance", *settings, "--tb=no", f"--junitxml={report}")
-            run("llama-index", *asked, LLAMA_INDEX_SUBJECT=subject)
+            command = ("pytest", "tests/llama_index/conformance", *settings, "--tb=no", f"--junitxml={report}")
+            run("llama-index", *command, LLAMA_INDEX_SUBJECT=subject)
             tests = [*ElementTree.parse(report).getroot().iter("testcase")]  # we wrote it
         passed, failed = Counter[str](), Counter[str]()
         for test in tests:

@@ -71,7 +71,7 @@ class Answer:
         """The answer in the form that is asked for.
 
         GeekAI does not say where in a stream sources and usage come. `late`: in a chunk of their own after the last
-        delta, else sources with every chunk and usage with the last. A stream tells usage only if it was asked to.
+        delta, else sources with every chunk and usage with the last. A stream holds usage only if it was requested.
         """
 
         def respond(request: Request) -> Reply:

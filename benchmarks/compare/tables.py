@@ -28,7 +28,7 @@ TOPICS = {
     "18": "errors, bad bodies, cut streams",
     "19": "exact retries",
     "20": "time limits, clients, connections",
-    "21": "copies, pickles, no key told",
+    "21": "copies, pickles, no key shown",
     "22": "events and token counts, once",
     "23": "engines, agents, evaluators",
     "24": "offline, and cheap to import",
@@ -91,7 +91,7 @@ def releases(pinned: Mapping[str, str]) -> str:
 
 
 def fate_parts(found: Mapping[str, Any]) -> dict[str, str]:
-    """What a page tells of one group: the table, and the releases."""
+    """What a page shows of one group: the table, and the releases."""
     return {"fates": fates_table(found["fates"]), "releases": releases(found["releases"])}
 
 

@@ -68,13 +68,13 @@ def cell(outcome: dict[str, str]) -> str:
 
 
 def table(results: dict[str, Table]) -> str:
-    """A line for each fault, a column for each class; below, how many were told honestly or borne."""
+    """A line for each fault, a column for each class; below, how many were reported honestly or borne."""
     lines = [f"| | {' | '.join(ORDER)} |", f"|---{'|---' * len(ORDER)}|"]
     for fault in results[ORDER[0]]:
         lines.append(f"| {fault} | {' | '.join(cell(results[name][fault]) for name in ORDER)} |")
     cells = {name: [what for row in results[name].values() for what in row.values()] for name in ORDER}
     good = [f"**{sum('**' not in what for what in cells[name])} of {len(cells[name])}**" for name in ORDER]
-    return "\n".join([*lines, f"| **borne, or told honestly** | {' | '.join(good)} |"])
+    return "\n".join([*lines, f"| **borne, or reported honestly** | {' | '.join(good)} |"])
 
 
 def main() -> None:

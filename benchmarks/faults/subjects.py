@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.faults.cases import KEY
 
 LIMIT = 1.0
-"""Seconds of silence that each class is told to bear."""
+"""Seconds of silence that each class is set to bear."""
 
 COMMON = {"model": "geekai-test", "api_key": KEY, "max_retries": 2, "timeout": LIMIT}
 LANGCHAIN = {
@@ -29,7 +29,7 @@ FRAMEWORKS = (
     "langchain_geekai",
     "llama_index_geekai",
 )
-"""Whose exceptions are told in a tree that callers can catch; any other is foreign."""
+"""Whose exceptions stand in a tree that callers can catch; any other is foreign."""
 
 
 class Subject:

@@ -120,14 +120,14 @@ class Talk:
 
     def ask(self, question: str, screen: Screen | None) -> ChatCompletion:
         """One answer, shown as it comes. What had come is kept when it fails or is interrupted."""
-        said: list[str] = []
+        words: list[str] = []
         try:
             messages = [*self._kept.messages, {"role": "user", "content": question}]
             with self._client.stream(messages=messages, **self._fields) as stream:
-                _show(stream, screen, said)
+                _show(stream, screen, words)
         except BaseException:
-            if said:
-                self._kept.add(question, "".join(said))
+            if words:
+                self._kept.add(question, "".join(words))
             raise
         answer = stream.answer
         found = _sources(answer)
@@ -142,8 +142,8 @@ class Talk:
         return answer
 
 
-def _show(stream: Stream, screen: Screen | None, said: list[str]) -> None:
-    """An answer as it comes: reasoning on a terminal only, dimmed; the text goes to `said` as well."""
+def _show(stream: Stream, screen: Screen | None, words: list[str]) -> None:
+    """An answer as it comes: reasoning on a terminal only, dimmed; the text goes to `words` as well."""
     thinking = False
     try:
         for delta in stream:
@@ -153,7 +153,7 @@ def _show(stream: Stream, screen: Screen | None, said: list[str]) -> None:
                 screen.write(delta.reasoning_content, "dim")
                 thinking = True
             if delta.content:
-                said.append(delta.content)
+                words.append(delta.content)
                 if screen:
                     screen.write(("\n\n" if thinking else "") + delta.content)
                 thinking = False

@@ -128,7 +128,7 @@ def _key(item: Any) -> str | None:
 
 
 def metadata(source: Source) -> dict[str, Any]:
-    """What a document tells of a source beside its content: the result as it came, `number`, `title` and `url`.
+    """A source as a document's metadata, beside its content: the result as it came, `number`, `title` and `url`.
 
     >>> metadata(sources([], [{"title": "Tea", "link": "https://a.example", "content": "Hot."}])[0])
     {'title': 'Tea', 'link': 'https://a.example', 'number': 1, 'url': 'https://a.example'}

@@ -152,7 +152,7 @@ class Client:
     def wait(
         self, task_id: str, *, timeout: float | None = None, on_progress: Progress | None = None
     ) -> ChatCompletion:
-        """Fetch a background task until it is done, telling `on_progress` each state.
+        """Fetch a background task until it is done, calling `on_progress` with each state.
 
         `timeout`: seconds in all; by default none. Raises `TaskFailedError`, and `APITimeoutError` after `timeout`.
         """

@@ -66,10 +66,10 @@ class Costs:
 def costs_of(ids: Sequence[str | None], client: Client | None, on_progress: Progress | None) -> Costs:
     """Ask for one bill after another."""
     costs = Costs(ids, on_progress)
-    with nullcontext(client) if client else Client() as asked:
+    with nullcontext(client) if client else Client() as account:
         for place, id in costs.wanted:
             with costs.asking(place):
-                costs.bills[place] = asked.bill(id)
+                costs.bills[place] = account.bill(id)
     return costs
 
 
@@ -79,12 +79,12 @@ async def acosts_of(
     """Ask for the bills, at most `max_concurrency` at a time."""
     costs = Costs(ids, on_progress)
     waiting = iter(costs.wanted)
-    async with nullcontext(client) if client else AsyncClient() as asked:
+    async with nullcontext(client) if client else AsyncClient() as account:
 
         async def work() -> None:
             for place, id in waiting:
                 with costs.asking(place):
-                    costs.bills[place] = await asked.bill(id)
+                    costs.bills[place] = await account.bill(id)
 
         await side_by_side(work, max(max_concurrency, 1))
     return costs

@@ -262,7 +262,7 @@ class BatchOptions(TypedDict, total=False):
     """At most this many inputs in one request; some vendors take ten (observed). Default: all."""
     on_error: OnError
     """Where some inputs fail: at the end, a `PartialBatchError` carries the results of the others ("raise", the
-    default), or the answer comes without theirs and tells of them in `failed` ("return")."""
+    default), or the answer comes without theirs and names them in `failed` ("return")."""
     on_progress: Callable[[int, int], None] | None
     """Called with the number of inputs that are done, and of all."""
     max_concurrency: int

@@ -193,7 +193,7 @@ class _Run:
 
 
 async def _search(request: ChatRequest, engine: Engine, library: Library) -> tuple[list[dict[str, str]], Any]:
-    """The results that go into the prompt, and the fields of the answer that tell of them; only those are cited."""
+    """The results that go into the prompt, and the fields of the answer that list them; only those are cited."""
     if not request.enable_search:
         return [], {}
     config = SearchConfig.model_validate(dict(request.search_config or {}))

@@ -177,7 +177,7 @@ def _html(data: bytes) -> str:
 def _pdf(data: bytes) -> str:
     import pypdf
 
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what is wrong with a file is told once, by us
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what is wrong with a file is reported once, by us
     reader = pypdf.PdfReader(io.BytesIO(data))
     if reader.is_encrypted:
         reader.decrypt("")  # many may be read by everybody

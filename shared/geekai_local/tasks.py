@@ -29,7 +29,7 @@ class Tasks(dict[str, asyncio.Task[dict[str, Any]]]):
         """Begin `work`; the task as it is now."""
         id = uuid.uuid4().hex
         self[id] = asyncio.ensure_future(work)
-        # Whoever asks is told what went wrong; where nobody does, asyncio need not complain.
+        # Whoever asks gets the error; where nobody does, asyncio need not complain.
         self[id].add_done_callback(lambda task: task.cancelled() or task.exception())
         return {"id": f"task-{id}", "status": "pending", "created": int(time.time())}
 

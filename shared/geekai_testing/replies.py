@@ -149,12 +149,12 @@ def delta(
     **top: Any,
 ) -> Json:
     """A chunk with one choice. `extra` (role, audio …) joins the delta, `top` (usage, citations …) the chunk."""
-    said = _said(extra, content=content, reasoning_content=reasoning_content, tool_calls=tool_calls)
-    choice = {"index": index, "delta": said, "finish_reason": finish_reason}
+    message = _given(extra, content=content, reasoning_content=reasoning_content, tool_calls=tool_calls)
+    choice = {"index": index, "delta": message, "finish_reason": finish_reason}
     return chunk([choice if logprobs is None else {**choice, "logprobs": logprobs}], **top)
 
 
-def _said(extra: Mapping[str, Any] | None, **known: Any) -> Json:
+def _given(extra: Mapping[str, Any] | None, **known: Any) -> Json:
     return {**{name: value for name, value in known.items() if value is not ...}, **(extra or {})}
 
 
@@ -166,7 +166,7 @@ def tool_call(
     if id is not None:
         call |= {"id": id, "type": "function"}
     text = dumps(arguments) if isinstance(arguments, dict) else arguments
-    return {**call, "function": _said(None, name=... if name is None else name, arguments=text)}
+    return {**call, "function": _given(None, name=... if name is None else name, arguments=text)}
 
 
 def usage(
@@ -202,10 +202,10 @@ def completion(
     **top: Any,
 ) -> Json:
     """A whole answer. `extra` (audio …) joins the message, `top` (usage, citations, search_results …) the answer."""
-    said = _said(extra, content=content, reasoning_content=reasoning_content, tool_calls=tool_calls)
+    message = _given(extra, content=content, reasoning_content=reasoning_content, tool_calls=tool_calls)
     if finish_reason is ...:
-        finish_reason = "tool_calls" if said.get("tool_calls") else "stop"
-    choice = {"index": 0, "finish_reason": finish_reason, "message": {"role": "assistant", **said}}
+        finish_reason = "tool_calls" if message.get("tool_calls") else "stop"
+    choice = {"index": 0, "finish_reason": finish_reason, "message": {"role": "assistant", **message}}
     return {**HEAD, "object": "chat.completion", "choices": [choice], "usage": usage(), **top}
 
 
@@ -230,8 +230,8 @@ def answer(
 
     def reply(request: Request) -> Reply:
         body = request.json
-        said = {**whole, "model": body["model"]}
-        return sse(*_pieces(said, body.get("stream_options") or {})) if body.get("stream") else json_reply(said)
+        named = {**whole, "model": body["model"]}
+        return sse(*_pieces(named, body.get("stream_options") or {})) if body.get("stream") else json_reply(named)
 
     return reply
 
@@ -248,8 +248,8 @@ def _pieces(whole: Json, options: Json) -> Iterator[Json]:
         yield delta(tool_calls=[tool_call(call["function"]["name"], "", id=call["id"], index=index)], **head)
         for at in range(0, len(arguments), 7):
             yield delta(tool_calls=[tool_call(arguments=arguments[at : at + 7], index=index)], **head)
-    told_last = whole.keys() - {*HEAD, "object", "choices", "usage"}
-    yield delta(finish_reason=choice["finish_reason"], **{name: whole[name] for name in told_last}, **head)
+    last = whole.keys() - {*HEAD, "object", "choices", "usage"}
+    yield delta(finish_reason=choice["finish_reason"], **{name: whole[name] for name in last}, **head)
     if options.get("include_usage"):
         yield chunk([], usage=whole["usage"], **head)
 

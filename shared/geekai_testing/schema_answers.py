@@ -48,10 +48,10 @@ def _chat(request: Request) -> Reply:
     if isinstance(body.get("tool_choice"), dict) and not _usable_tools(body):
         return error(400, f"tool_choice names no tool: {dumps(body['tool_choice'])}")
     messages = body["messages"]
-    asked_at = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=0)
-    text = _text(messages[asked_at])
+    last_user = max((at for at, message in enumerate(messages) if message["role"] == "user"), default=0)
+    text = _text(messages[last_user])
     question = text.partition("{")[0] if _schema_within(text) else text
-    calls = _calls(body, question, messages[asked_at + 1 :])
+    calls = _calls(body, question, messages[last_user + 1 :])
     content, finish = (None, "tool_calls") if calls else _shortened(_content(body, question), body)
     reasoning = "First I read the question, then I answer it." if body.get("enable_thinking") else ""
     searched = bool(body.get("enable_search"))

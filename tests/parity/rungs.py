@@ -23,7 +23,7 @@ UNFIT = '{"name": "Ann", "age": "three"}'
 KEYS = {"name", "age"}
 
 
-def _asked(what: str, test: Callable[[Json], bool]) -> Check:
+def _way(what: str, test: Callable[[Json], bool]) -> Check:
     def holds(body: Json) -> bool:
         try:
             return test(body)
@@ -46,11 +46,11 @@ def _is_tool(body: Json) -> bool:
     return _schema(function["parameters"]) and function["name"] == "Person"
 
 
-BY_SCHEMA = _asked(
+BY_SCHEMA = _way(
     "json_schema",
     lambda body: _fields(body) == {"response_format"} and _schema(body["response_format"]["json_schema"]["schema"]),
 )
-BY_TOOL = _asked(
+BY_TOOL = _way(
     "a forced tool",
     lambda body: (
         _fields(body) == {"tools", "tool_choice"}
@@ -58,7 +58,7 @@ BY_TOOL = _asked(
         and body["tool_choice"] == {"type": "function", "function": {"name": "Person"}}
     ),
 )
-BY_OFFERED_TOOL = _asked(
+BY_OFFERED_TOOL = _way(
     "an offered tool",
     lambda body: _fields(body) == {"tools", "tool_choice"} and _is_tool(body) and body["tool_choice"] == "auto",
 )
@@ -69,7 +69,7 @@ def _in_words(body: Json) -> bool:
     return "JSON" in told and all(key in told for key in KEYS)
 
 
-BY_JSON_MODE = _asked(
+BY_JSON_MODE = _way(
     "JSON mode",
     lambda body: (
         _fields(body) == {"response_format", "json_mode"}
@@ -77,18 +77,18 @@ BY_JSON_MODE = _asked(
         and _in_words(body)
     ),
 )
-BY_JSON_FORMAT = _asked(
+BY_JSON_FORMAT = _way(
     "JSON mode without the field json_mode",
     lambda body: (
         _fields(body) == {"response_format"} and body["response_format"] == {"type": "json_object"} and _in_words(body)
     ),
 )
-BY_WORDS = _asked("words alone", lambda body: not _fields(body) and _in_words(body))
+BY_WORDS = _way("words alone", lambda body: not _fields(body) and _in_words(body))
 
 
 def once_more(way: Check) -> Check:
     """The same way again, with the answer that did not fit and what is wrong with it."""
-    return _asked(
+    return _way(
         f"{way.what}, once more",
         lambda body: (
             way == body and body["messages"][-1]["role"] == "user" and "does not fit" in body["messages"][-1]["content"]
@@ -98,4 +98,4 @@ def once_more(way: Check) -> Check:
 
 def beside(way: Check, **fields: Any) -> Check:
     """That way, with these fields in the body beside it."""
-    return _asked(f"{way.what}, beside {fields}", lambda body: way == body and fields.items() <= body.items())
+    return _way(f"{way.what}, beside {fields}", lambda body: way == body and fields.items() <= body.items())

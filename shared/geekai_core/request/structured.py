@@ -108,9 +108,9 @@ def repair_messages(
     messages: list[dict[str, Any]], answer: str, error: Exception | str, schema: dict[str, Any]
 ) -> list[dict[str, Any]]:
     """The messages that ask once more: the request's, the bad `answer`, and what is wrong with it. A new list."""
-    said = [{"role": "assistant", "content": answer}] if answer.strip() else []
+    answered = [{"role": "assistant", "content": answer}] if answer.strip() else []
     ask = f"That answer does not fit: {_reason(error)}\n{schema_instruction(schema)}"
-    return [*messages, *said, {"role": "user", "content": ask}]
+    return [*messages, *answered, {"role": "user", "content": ask}]
 
 
 def _reason(error: Exception | str) -> str:

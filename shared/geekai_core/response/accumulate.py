@@ -65,8 +65,8 @@ class Accumulator:
         return self._split_think and not any(c.splitter and c.splitter.unopened for c in self._choices.values())
 
     @property
-    def told(self) -> bool:
-        """Whether anything at all was said: text, reasoning, a call, speech, a refusal."""
+    def has_content(self) -> bool:
+        """Whether anything at all came: text, reasoning, a call, speech, a refusal."""
         return any(
             c.content or c.reasoning or c.calls or c.audio or c.refusal or c.function_call or c.message_extra
             for c in self._choices.values()
@@ -167,19 +167,19 @@ class Accumulator:
                 self._split_think, self._json_text, self._one_call, self._tool_names, self._hold_text
             )
         delta = Delta(index, chunk)
-        told = False
+        changed = False
         if part:
             choice.in_pieces = True
-            told = choice.add_part(delta, part)
+            changed = choice.add_part(delta, part)
         if message and isinstance(message, Mapping):
-            told = choice.add_message(delta, message) or told
+            changed = choice.add_message(delta, message) or changed
         for key, value in raw.items():
             if value is None or key in ("index", "delta", "message"):
                 continue
             if key == "finish_reason":
-                told = choice.add_finish_reason(delta, value) or told
+                changed = choice.add_finish_reason(delta, value) or changed
             elif key == "logprobs":
-                told = choice.add_logprobs(delta, value) or told
+                changed = choice.add_logprobs(delta, value) or changed
             elif key == "usage":
                 self._top_field(key, value)
             elif key == "error":
@@ -190,7 +190,7 @@ class Accumulator:
             for key, value in choice.of_answer:
                 self._top_field(key, value)
             choice.of_answer = []
-        return delta if told else None
+        return delta if changed else None
 
     def _number(self, given: Any, part: Any, finish_reason: Any) -> int:
         """Under which number a choice is kept that comes under this one. The first is 0 where one was asked for."""

@@ -109,8 +109,8 @@ def is_error(body: Mapping[str, Any]) -> bool:
         return bool(body.get("error")) and error_words({"error": body["error"]})[0] is not None
     if body.get("error"):
         return error_words(body)[0] is not None or not isinstance(body["error"], Mapping)
-    said_well = "code" in body and str(body["code"]).lower() in _WELL
-    return not said_well and isinstance(body.get("message") or body.get("msg") or body.get("detail"), (str, Mapping))
+    is_well = "code" in body and str(body["code"]).lower() in _WELL
+    return not is_well and isinstance(body.get("message") or body.get("msg") or body.get("detail"), (str, Mapping))
 
 
 def read_object(content: bytes, context: Context) -> dict[str, Any]:

@@ -125,12 +125,12 @@ class GrowingArguments:
     a whole object; a piece that repeats all that came before it, with more behind it (cumulative arguments).
     """
 
-    __slots__ = ("_brackets", "_first", "_held", "_parts", "_size", "_telling", "_told")
+    __slots__ = ("_brackets", "_first", "_held", "_parts", "_sent", "_size", "_streaming")
 
     def __init__(self) -> None:
         self._held: list[str] = []
-        self._telling = False
-        self._told = 0
+        self._streaming = False
+        self._sent = 0
         self._begin()
 
     def _begin(self) -> None:
@@ -148,7 +148,7 @@ class GrowingArguments:
         return self._brackets.ended or (self._size < 9 and "".join(self._parts).strip() == "null")
 
     def add(self, piece: str) -> str:
-        """Take in a piece that is not empty; returns what can be told by now."""
+        """Take in a piece that is not empty; returns what is certain by now."""
         if not self._held and self._size < 9 and "".join(self._parts).strip() in _EMPTY_TEXTS:
             self._begin()
         if self._held or self._brackets.ended or (len(piece) >= self._size > 0 and self._repeats(piece)):
@@ -161,17 +161,17 @@ class GrowingArguments:
             piece = piece[:end]
         self._parts.append(piece)
         self._size += len(piece)
-        if self._telling:
-            self._told += len(piece)
+        if self._streaming:
+            self._sent += len(piece)
             return piece
         self._first = self._first or piece.lstrip()[:1]
-        self._telling = self._first == "{" and '"' in piece
-        return self._tell("".join(self._parts)) if self._telling else ""
+        self._streaming = self._first == "{" and '"' in piece
+        return self._send("".join(self._parts)) if self._streaming else ""
 
-    def _tell(self, text: str) -> str:
-        """What was not told yet of the whole text."""
-        left = text[self._told :]
-        self._told = len(text)
+    def _send(self, text: str) -> str:
+        """What of the whole text was not given out yet."""
+        left = text[self._sent :]
+        self._sent = len(text)
         return left
 
     def _repeats(self, piece: str) -> bool:
@@ -188,17 +188,17 @@ class GrowingArguments:
         return bool(self._held) and self._brackets.ended and _one_of(json_values(self.text)) is NO_JSON
 
     def end(self, finish_reason: str | None, *, mixed: bool = False) -> str:
-        """Settle the whole text, which is one JSON object if that can be known; returns what was not told of it yet.
+        """Settle the whole text, which is one JSON object if that can be known; returns what is left to give out.
 
         `mixed`: they are perhaps another call's. Then they are none.
         """
         text = self.text.removesuffix(MIXED) + MIXED if mixed else self._settled("".join(self._parts), finish_reason)
-        if not self._telling and text and text.lstrip()[:1] != "{":
+        if not self._streaming and text and text.lstrip()[:1] != "{":
             value = read_arguments(text, finish_reason)
             text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else text
         text = whole_characters(text)
         self._parts, self._held = [text], []
-        return self._tell(text)
+        return self._send(text)
 
     def _settled(self, begun: str, finish_reason: str | None) -> str:
         whole = self.text

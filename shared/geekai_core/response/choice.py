@@ -86,7 +86,7 @@ class Choice:
         return [piece for piece in pieces if piece.slot == 0] if self._one_call else pieces
 
     def add_finish_reason(self, delta: Delta, value: Any) -> bool:
-        """How the choice ended. True if that can be read; so for the methods below: True if something was told."""
+        """How the choice ended. True if that can be read; so for the methods below: True if something changed."""
         if not value or not isinstance(value, str):
             return False
         again, self.finish_reason = value == self.finish_reason, value
@@ -109,8 +109,8 @@ class Choice:
         return self.add_part(delta, message, whole=True)
 
     def add_part(self, delta: Delta, part: Mapping[str, Any], whole: bool = False) -> bool:
-        """One delta, or one whole message. True if it told anything."""
-        told = False
+        """One delta, or one whole message. True if it changed anything."""
+        changed = False
         for key, value in part.items():
             if value is None or value == "":
                 continue
@@ -118,17 +118,17 @@ class Choice:
                 if self.think is None:
                     self.content.append(value)
                     delta.content = value
-                    told = True
+                    changed = True
                 else:
-                    told = self.add_text(delta, *self.think.feed(value)) or told
+                    changed = self.add_text(delta, *self.think.feed(value)) or changed
             elif key in _REASONING_KEYS and value.__class__ is str:
                 if key == "reasoning_content" or key == next(one for one in _REASONING_KEYS if part.get(one)):
-                    told = self.add_text(delta, value, "") or told
+                    changed = self.add_text(delta, value, "") or changed
             else:
-                told = self._rare(delta, key, value, whole) or told
+                changed = self._rare(delta, key, value, whole) or changed
         if "reasoning_details" in part and not any(part.get(key) for key in _REASONING_KEYS):
-            told = self.add_text(delta, thoughts(part["reasoning_details"]), "") or told
-        return told
+            changed = self.add_text(delta, thoughts(part["reasoning_details"]), "") or changed
+        return changed
 
     def add_text(self, delta: Delta, reasoning: str, content: str) -> bool:
         """The next reasoning, and the next text."""
@@ -191,22 +191,22 @@ class Choice:
 
     def _content_parts(self, delta: Delta, parts: list[Any], *, reasoning: bool) -> bool:
         """Content as a list of parts: its texts are the text, its thoughts reasoning; the others are kept."""
-        told = False
+        changed = False
         others = []
         for part in parts:
             kind = part.get("type") if isinstance(part, Mapping) else None
             if reasoning or kind in THOUGHT_PARTS:
-                told = self.add_text(delta, thoughts([part]), "") or told
+                changed = self.add_text(delta, thoughts([part]), "") or changed
             elif isinstance(part, str) or kind in TEXT_PARTS:
                 text = part if isinstance(part, str) else part.get("text")
                 if isinstance(text, str):
-                    told = self.add_text(delta, *(self.think.feed(text) if self.think else ("", text))) or told
+                    changed = self.add_text(delta, *(self.think.feed(text) if self.think else ("", text))) or changed
             else:
                 others.append(part)
         if others:
             self.message_extra.add("content_parts", others)
             delta.extra = {**(delta.extra or {}), "content_parts": others}
-        return told or bool(others)
+        return changed or bool(others)
 
     def add_logprobs(self, delta: Delta, given: Any) -> bool:
         """Log probabilities of the next tokens."""

@@ -125,7 +125,7 @@ _WORD_KEYS = ("message", "msg", "detail", "details", "status_msg", "error_msg", 
 
 
 def _source(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The object within an error body that tells of the error: itself, or what it holds under a name."""
+    """The object within an error body that describes the error: itself, or what it holds under a name."""
     for name in ("error", "detail", "base_resp"):
         inner = body.get(name)
         if isinstance(inner, Mapping):

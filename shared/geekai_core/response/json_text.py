@@ -186,7 +186,7 @@ def _embedded(text: str) -> Iterator[tuple[int, Any]]:
 
 
 def partial_json(text: str) -> Any | None:
-    """What can be told of a JSON value that is still being written; None while that is nothing.
+    """A JSON value that is still being written, as far as it goes; None while that is nothing.
 
     Unfinished strings are included as far as they go; a fence, prose or `<think>…</think>` before it is passed over.
 
@@ -239,26 +239,26 @@ class FenceStripper:
         self._first = ""
 
     def feed(self, text: str) -> str:
-        """What can be told by now."""
+        """What is certain by now."""
         if self._held is None:
             return text
         self._held.append(text)
         self._first = self._first or text.lstrip()[:1]
         if self._first not in ("{", "["):
             return ""
-        told, self._held = "".join(self._held), None
-        return told
+        released, self._held = "".join(self._held), None
+        return released
 
     def finish(self) -> str:
         """What was held back."""
         return strip_fences("".join(self._held or ()))
 
 
-def cut_short(said: str) -> InvalidResponseError:
+def cut_short(text: str) -> InvalidResponseError:
     """The error for an answer that does not fit and whose `finish_reason` is `length`: to ask again would not help."""
-    hint = "the model repeats itself: ask it otherwise, or another model" if _repeats(said) else "raise max_tokens"
-    said = said.strip()[:EXCERPT]
-    return InvalidResponseError(f"the answer was cut at the token limit [{hint}]: {said!r}", excerpt=said)
+    hint = "the model repeats itself: ask it otherwise, or another model" if _repeats(text) else "raise max_tokens"
+    excerpt = text.strip()[:EXCERPT]
+    return InvalidResponseError(f"the answer was cut at the token limit [{hint}]: {excerpt!r}", excerpt=excerpt)
 
 
 def _repeats(text: str) -> bool:
@@ -278,8 +278,8 @@ def answer_json(message: Message, rung: str, kind: type | tuple[type, ...] = (di
     """The JSON value of an answer, wherever the model put it: a tool call's arguments, the text, or, where there is
     neither, the reasoning. Raises `InvalidResponseError`."""
     called = [call.function.arguments or "{}" for call in message.tool_calls or [] if call.function]
-    told = [text for text in (message.content, message.reasoning_content) if text and text.strip()][:1]
-    places = [*called, *told] if rung == "function_calling" else [*told, *called]
+    texts = [text for text in (message.content, message.reasoning_content) if text and text.strip()][:1]
+    places = [*called, *texts] if rung == "function_calling" else [*texts, *called]
     failure: InvalidResponseError | None = None
     for text in places:
         try:

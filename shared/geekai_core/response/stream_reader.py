@@ -29,8 +29,8 @@ def broken_off(state: Accumulator, context: Context, partial: ChatCompletion) ->
     """The error for an answer that the server says it broke off, with what had come in `.partial`."""
     words = error_words({"error": state.error})[0] if state.error else None
     reason = state.finish_reason or "error"
-    told = state.error if words else {"message": f"the server broke off its answer ({reason})", "code": reason}
-    error = context.error_of({"error": told})
+    body = state.error if words else {"message": f"the server broke off its answer ({reason})", "code": reason}
+    error = context.error_of({"error": body})
     error.partial = partial
     return error
 
@@ -126,7 +126,7 @@ class StreamReader:
             for what in (_ENDS, *([_OPENS] if state.opens else [])):
                 if context.url:
                     remember(context.url, context.model or "", what)
-        elif not state.told:
+        elif not state.has_content:
             raise context.unreadable("the stream said nothing", b"")
         elif _ENDS in remembered(context.url, context.model or ""):
             raise self.interrupted("no finish reason came, which this model is known to send")
@@ -183,10 +183,10 @@ class StreamReader:
         try:
             chunk = from_json(payload)
         except ValueError:
-            told = payload.strip()
-            if told == b"[DONE]":
+            text = payload.strip()
+            if text == b"[DONE]":
                 self.done = True
-            if self.done or not told:
+            if self.done or not text:
                 return []
             chunk = load_json(payload, self._context, self._pairs)
         if chunk.__class__ is list or chunk is None:

@@ -90,12 +90,12 @@ class ToolCalls:
         found = [self._feed_one(piece, whole) for piece in given if isinstance(piece, Mapping)]
         return [piece for piece in found if piece is not None]
 
-    def finish(self, finish_reason: str | None, told: Iterable[ToolCallPiece] = ()) -> list[ToolCallPiece]:
+    def finish(self, finish_reason: str | None, beside: Iterable[ToolCallPiece] = ()) -> list[ToolCallPiece]:
         """What is left to say at the end: arguments held back, and an id for each call without one of its own.
 
-        `told`: pieces of the same delta, to which it is added.
+        `beside`: pieces of the same delta, to which it is added.
         """
-        pieces = list(told)
+        pieces = list(beside)
         last = {piece.slot: piece for piece in pieces}
         if self._unfinished and any(call.arguments.surplus for call in self._named):
             self._mixed = True
@@ -134,10 +134,10 @@ class ToolCalls:
         new_name = "" if call.name and call.name_closed else _new_part(call.name, name)
         call.name += new_name
         call.closed = call.closed or function.get("arguments") is not None
-        told = self._told(call, new_id, new_name, arguments)
+        added = self._piece(call, new_id, new_name, arguments)
         if call.arguments.complete:
             self._unfinished.discard(call)
-        return told
+        return added
 
     def _open(self, index: Any, keys: list[Any]) -> _Call:
         call = self._last = _Call(index)
@@ -161,7 +161,7 @@ class ToolCalls:
         self._mixed = self._mixed or guessed or strange
         return call
 
-    def _told(self, call: _Call, new_id: str, new_name: str, arguments: str) -> ToolCallPiece | None:
+    def _piece(self, call: _Call, new_id: str, new_name: str, arguments: str) -> ToolCallPiece | None:
         """What a piece adds to a call; nothing before its name has come, and then everything."""
         if not call.name:
             call.early.append(arguments)
@@ -171,10 +171,10 @@ class ToolCalls:
             self._named.append(call)
             new_id = call.id
         parts, call.early = [*call.early, arguments], []
-        told = "".join(call.arguments.add(part) for part in parts if part)
-        if not (new_id or new_name or told):
+        added = "".join(call.arguments.add(part) for part in parts if part)
+        if not (new_id or new_name or added):
             return None
-        return ToolCallPiece(call.slot, new_id or None, new_name or None, told)
+        return ToolCallPiece(call.slot, new_id or None, new_name or None, added)
 
     def _new_id(self, call: _Call, index: Any, call_id: str) -> str:
         """What a piece adds to a call's id. An id that another call has already is none of its own."""

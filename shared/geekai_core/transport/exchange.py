@@ -136,7 +136,7 @@ _OF_ACCOUNT = {
 
 
 def _hint(context: Context, call: Call) -> str | None:
-    """What the request itself tells of its refusal."""
+    """A hint at why it was refused, from the request itself."""
     target = context.headers.get("location")
     if 300 <= context.status < 400 and target:
         return f"a redirect to {target}, not followed so that the key stays here: check the base URL"

@@ -100,8 +100,8 @@ class _Lean:
     ) -> httpx.Request:
         """httpx's own, but for a body in one piece without parameters."""
         if params or not content or content.__class__ is not bytes or self._jar:
-            asked = {"headers": headers, "content": content, "params": params, **other}
-            return super().build_request(method, url, **asked)  # type: ignore[misc, no-any-return]
+            given = {"headers": headers, "content": content, "params": params, **other}
+            return super().build_request(method, url, **given)  # type: ignore[misc, no-any-return]
         known, ready = self._ready.get(url, (None, None))
         if ready is None or known != headers:
             ready = super().build_request(method, url, headers=headers)  # type: ignore[misc]
