@@ -210,5 +210,4 @@ NOT_YET: dict[str, str] = {
     "a forced tool beside the effort 'none' stays forced": "lc li",
     "the provider's tool {'google_search': {}}": "lc li",
     "the provider's tool {'code_execution': {}}": "lc",
-    "the answer's class as response_format": "alike",
 }

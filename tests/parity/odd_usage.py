@@ -153,11 +153,5 @@ REASONING = [
 WISHES = [*USAGE, *REASONING]
 
 NOT_YET: dict[str, str] = {
-    "usage with prompt_cache_hit_tokens": "li",
-    "usage with cached_tokens": "li",
-    "usage with cache_read_input_tokens": "li",
-    "usage with cache_write_tokens": "li",
-    "usage with cache_creation_input_tokens": "li",
-    "usage in Anthropic's words with its cache": "li",
     "usage within the choice": "li",
 }
