@@ -65,6 +65,12 @@ def _marks(part: Part) -> Part:
     return {key: value for key, value in {**(extras or {}), **part}.items() if key not in _READ}
 
 
+def cache_mark(given: Any) -> Part:
+    """The mark of a part, or of a tool or its `extras`, that a vendor is to cache what ends there."""
+    marks = given if isinstance(given, dict) else getattr(given, "extras", None) or {}
+    return {key: value for key, value in marks.items() if key == "cache_control"}
+
+
 def _text(part: Part) -> Part:
     return {"type": "text", "text": part.get("text") or ""}
 

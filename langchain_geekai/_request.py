@@ -16,7 +16,7 @@ from langchain_core.messages import (
 )
 
 from geekai_core import ConfigurationError
-from langchain_geekai._content import to_wire_parts
+from langchain_geekai._content import cache_mark, to_wire_parts
 
 Wire = dict[str, Any]
 
@@ -74,7 +74,7 @@ _KEPT = ("reasoning_content", "reasoning_details", "audio", "function_call")
 def _assistant(message: AIMessage) -> Wire:
     """What the model said: its text, its tool calls, its reasoning, its speech."""
     content, kwargs = message.content, message.additional_kwargs
-    text = content if isinstance(content, str) else "".join(map(_block_text, content))
+    text = content if isinstance(content, str) else _text(content)
     wire: Wire = {"role": "assistant", "content": text or kwargs.get("refusal") or ""}
     wire |= {key: kwargs[key] for key in _KEPT if kwargs.get(key)}
     if calls := _wire_calls(message):
@@ -84,6 +84,13 @@ def _assistant(message: AIMessage) -> Wire:
     if "reasoning_content" not in wire and (reasoning := _block_reasoning(content)):
         wire["reasoning_content"] = reasoning
     return wire
+
+
+def _text(blocks: list[Any]) -> str | list[Wire]:
+    """The text of blocks; as parts where one of them is marked with `cache_control`."""
+    parts: list[Wire] = [{"type": "text", "text": _block_text(block), **cache_mark(block)} for block in blocks]
+    joined = "".join(part["text"] for part in parts)
+    return [part for part in parts if part["text"]] if any(len(part) > 2 for part in parts) else joined
 
 
 def _block_text(block: Any) -> str:

@@ -15,6 +15,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 from geekai_core.request.hints import warn_undescribed
 from geekai_core.request.schemas import tool_parameters
 from geekai_core.request.tools import split_switches, wire_choice
+from langchain_geekai._content import cache_mark
 
 Tool = dict[str, Any]
 
@@ -31,7 +32,7 @@ def bound_tools(
         if not fields and isinstance(tool_choice, (str, dict)):
             wire_choice(tool_choice, [])
         return fields
-    fields["tools"] = [to_wire_tool(tool, strict) for tool in functions]
+    fields["tools"] = [{**to_wire_tool(tool, strict), **cache_mark(tool)} for tool in functions]
     for tool, wire in zip(functions, fields["tools"], strict=True):
         if not isinstance(tool, dict):
             warn_undescribed(wire)

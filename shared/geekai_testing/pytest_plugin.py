@@ -42,7 +42,7 @@ def geekai_server(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
     def look_up_others(host: Any, *args: Any, **kwargs: Any) -> Any:
         name = (host.decode() if isinstance(host, bytes) else host or "").lower().rstrip(".")
-        if name.endswith(("geekai.co", "geekai.dev")):
+        if f".{name}".endswith((".geekai.co", ".geekai.dev")):
             words = (
                 f"a test with geekai_server may not reach {host}: make the model within the test, without a base URL"
             )

@@ -104,6 +104,8 @@ def test_leaves_one_and_may(geekai_server):
     geekai_server.play("At nine.")
 """
 REAL = """
+import socket
+
 import pytest
 from geekai_core import APIConnectionError
 
@@ -118,6 +120,29 @@ async def test_no_model_reaches_geekai(geekai_server, url):
         with pytest.raises(APIConnectionError, match="may not reach .*geekai.*: make the model within the test"):
             await model.ainvoke("?")
     assert geekai_server.requests == []
+
+
+@pytest.fixture
+def no_names(monkeypatch):
+    def look_up(host, *args, **kwargs):
+        raise socket.gaierror(socket.EAI_NONAME, f"{host} was looked up")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+
+@pytest.mark.parametrize("host", ["notgeekai.co", "my-geekai.dev", "geekai.co.example", "xgeekai.co."])
+def test_hosts_of_like_name_are_others(no_names, geekai_server, host):
+    model = ChatGeekAI(model="m", max_retries=0, api_key="sk-real", base_url=f"https://{host}/v1")
+    with pytest.raises(APIConnectionError) as caught:
+        model.invoke("?")
+    assert "may not reach" not in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["GeekAI.co.", "a.b.geekai.dev"])
+def test_hosts_below_geekai_s_are_geekai_s(no_names, geekai_server, host):
+    model = ChatGeekAI(model="m", max_retries=0, api_key="sk-real", base_url=f"https://{host}/v1")
+    with pytest.raises(APIConnectionError, match="may not reach"):
+        model.invoke("?")
 """
 
 
@@ -129,10 +154,10 @@ def test_answers_never_requested_fail_a_test_that_wishes_it(tmp_path: Path) -> N
 
 
 def test_no_model_of_a_test_with_the_fixture_reaches_geekai(tmp_path: Path) -> None:
-    """Whether it was made before the fixture, with a real key, or was given a base URL."""
+    """Whether it was made before the fixture, with a real key, or was given a base URL; hosts of like name are free."""
     code = "from langchain_geekai import ChatGeekAI\n" + REAL
     report = run_tests(tmp_path, code, "-o", "asyncio_mode=auto", GEEKAI_PROXY="", HTTP_PROXY="", http_proxy="")
-    assert "3 passed" in report, report
+    assert "9 passed" in report, report
 
 
 def test_the_plugin_is_cheap_to_import() -> None:
