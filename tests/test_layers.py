@@ -45,7 +45,8 @@ ALLOWED = {
     },
 }
 RANKS = {
-    **dict.fromkeys(("_version", "errors", "harmless", "lenient", "memory"), 0),
+    **dict.fromkeys(("harmless", "redaction"), -1),
+    **dict.fromkeys(("_version", "errors", "lenient", "logs", "memory"), 0),
     **dict.fromkeys(("options", "wire"), 1),
     **dict.fromkeys(("response", "citations", "counting", "tokens", "models"), 2),
     "request": 3,

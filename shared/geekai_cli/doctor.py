@@ -89,7 +89,7 @@ def _versions() -> Iterator[str]:
 def _key(url: str) -> Finding:
     ours = urlsplit(url).hostname in HOSTS
     try:
-        key = checked_key(key_for(url))
+        key = checked_key(key_for(url)).get_secret_value()
     except ConfigurationError as error:
         return Finding("key", "PROBLEM", str(error), "geekai.co and geekai.dev have keys of their own" if ours else "")
     if key == NO_NEED:

@@ -15,8 +15,9 @@ from pydantic import SecretStr
 
 from geekai_core._version import __version__
 from geekai_core.errors import ConfigurationError
-from geekai_core.harmless import shown_address
+from geekai_core.harmless import key_like, shown_address
 from geekai_core.options import ClientOptions, Timeout
+from geekai_core.redaction import Secrets, address_secrets, secret_values, secrets
 from geekai_core.request.hints import unknown_field
 
 MAINLAND = "https://geekai.co/api/v1"
@@ -28,6 +29,8 @@ HOSTS = frozenset(urlsplit(url).hostname for url in (MAINLAND, OVERSEAS))
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 300.0
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
 @dataclass(frozen=True)
@@ -54,20 +57,31 @@ class Config:
     known_models: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
     """The ids that `/models` listed, once it was asked: an unknown model's error names the nearest."""
 
-    def key(self) -> str:
-        """The key itself, asked for anew with each request when it was given as a callable."""
-        if isinstance(self.api_key, SecretStr):
-            return self.api_key.get_secret_value()
-        return checked_key(self.api_key())
+    hidden: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
+    """What is secret of the settings beside the key."""
 
-    def account_key(self) -> str:
+    def __post_init__(self) -> None:
+        proxies = [self.proxy, *(os.environ.get(name) for name in _PROXIES)]
+        texts = [text for proxy in proxies for text in address_secrets(proxy)]
+        texts += [*secret_values(self.default_headers), *secret_values(self.default_query)]
+        object.__setattr__(self, "hidden", (*texts, *key_like(self.base_url)))
+
+    def key(self) -> SecretStr:
+        """The key, asked for anew with each request when it was given as a callable."""
+        return self.api_key if isinstance(self.api_key, SecretStr) else checked_key(self.api_key())
+
+    def secrets(self, key: SecretStr, headers: Mapping[str, str], query: Mapping[str, Any]) -> Secrets:
+        """What nobody may read of a call: `key`, and what is secret of the settings, its headers and its query."""
+        return secrets(key.get_secret_value(), *self.hidden, *secret_values(headers), *secret_values(query))
+
+    def account_key(self) -> SecretStr:
         """The key for bills and balances. Raises `ConfigurationError` where none is set."""
         if self.system_key is None:
             raise ConfigurationError(
                 "no system key: set GEEKAI_SYSTEM_KEY, or in code pass system_key=…; bills and balances take it"
                 " in place of the API key (没有系统密钥：请设置 GEEKAI_SYSTEM_KEY，或在代码中传入 system_key)"
             )
-        return self.system_key.get_secret_value()
+        return self.system_key
 
     @property
     def is_geekai(self) -> bool:
@@ -75,10 +89,10 @@ class Config:
         host = urlsplit(self.base_url).hostname or ""
         return host.endswith(("geekai.co", "geekai.dev")) and host.split(".")[-2] == "geekai"
 
-    def headers(self, key: str, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    def headers(self, key: SecretStr, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """The headers of a request; `extra`: those of this call alone."""
         return {
-            "authorization": f"Bearer {key}",
+            "authorization": f"Bearer {key.get_secret_value()}",
             "content-type": "application/json",
             "accept-encoding": "gzip, deflate",  # what can be unpacked in pieces
             "user-agent": f"geekai-python/{__version__}",
@@ -140,9 +154,7 @@ def configure(
     if callable(api_key):
         key: SecretStr | Callable[[], str] = api_key
     else:
-        given = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
-        checked = checked_key(given if given is not None else os.environ.get("GEEKAI_API_KEY"))
-        key = api_key if isinstance(api_key, SecretStr) and checked == given else SecretStr(checked)
+        key = api_key = checked_key(api_key if api_key is not None else os.environ.get("GEEKAI_API_KEY"))
     url = checked_url(base_url if base_url is not None else os.environ.get("GEEKAI_BASE_URL") or MAINLAND)
     settings["proxy"] = settings.get("proxy") or os.environ.get("GEEKAI_PROXY")
     settings["system_key"] = settings.get("system_key") or os.environ.get("GEEKAI_SYSTEM_KEY")
@@ -170,8 +182,7 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     for name in settings.keys() - _KNOWN:
         raise unknown_field(name, sorted(_KNOWN))
     if system_key := settings["system_key"]:
-        plain = system_key.get_secret_value() if isinstance(system_key, SecretStr) else system_key
-        settings["system_key"] = SecretStr(checked_key(plain))
+        settings["system_key"] = system_key = checked_key(system_key)
     if not settings["stream_chunk_timeout"]:
         settings["stream_chunk_timeout"] = None
     settings = {
@@ -183,21 +194,30 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def checked_key(key: str | None) -> str:
+def checked_key(key: SecretStr | str | None) -> SecretStr:
     """`key` without the blanks around it; raises `ConfigurationError` when it cannot be one. Never shows it."""
-    if key is None or not key.strip():
-        raise ConfigurationError(
+    key = key if isinstance(key, SecretStr) else SecretStr(key or "")  # a traceback may show the variables of a frame
+    if problem := _key_problem(key.get_secret_value()):
+        raise ConfigurationError(problem)
+    is_bare = key.get_secret_value() == key.get_secret_value().strip()
+    return key if is_bare else SecretStr(key.get_secret_value().strip())
+
+
+def _key_problem(key: str) -> str | None:
+    """Why a text is no key."""
+    if not key.strip():
+        return (
             "no GeekAI key: set GEEKAI_API_KEY, or in code pass api_key=… "
             "(没有密钥：请设置 GEEKAI_API_KEY，或在代码中传入 api_key)"
         )
     if "\n" in key or "\r" in key:
-        raise ConfigurationError("the GeekAI key holds a line break: give the key alone, without the end of its line")
+        return "the GeekAI key holds a line break: give the key alone, without the end of its line"
     key = key.strip()
     if re.fullmatch(r"(sk-)?(\.{2,}|…|\*{2,})|sk-[xX]{3,}|<.*>", key):
-        raise ConfigurationError("the GeekAI key is a placeholder: put your own key in its place")
+        return "the GeekAI key is a placeholder: put your own key in its place"
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigurationError("the GeekAI key holds characters that no key has (white space within, or not ASCII)")
-    return key
+        return "the GeekAI key holds characters that no key has (white space within, or not ASCII)"
+    return None
 
 
 @functools.lru_cache(maxsize=64)

@@ -80,8 +80,8 @@ class Request:
     reasoning_history: ReasoningHistory | None = None
     tool_names: Mapping[str, str] = field(default_factory=dict)
     timeout: Any = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    params: Mapping[str, Any] = field(default_factory=dict, repr=False)
     as_given: bool = False
     blocks: Blocks = field(default_factory=running.get, compare=False, repr=False)
 

@@ -17,6 +17,7 @@ from geekai_core.config import check_headers, seconds
 from geekai_core.counting import count
 from geekai_core.errors import APITimeoutError, ConfigurationError, GeekAIError, RequestError, TaskFailedError
 from geekai_core.options import CLIENT_ONLY, EmbedOptions, RerankOptions
+from geekai_core.redaction import clear_traces
 from geekai_core.request.body import call_fields, chat_body, wants_json
 from geekai_core.request.hints import unknown_field
 from geekai_core.response.answers import Context, read_answer
@@ -72,6 +73,7 @@ class Walk(Generic[T]):
         try:
             yield
         except GeekAIError as error:
+            clear_traces(error)
             self._error = error
 
 
@@ -91,7 +93,7 @@ def call(config: Config, operation: Operation[Any], http: httpx.Client | httpx.A
         total_timeout=least(config.total_timeout, operation.within),
         stream_chunk_timeout=config.stream_chunk_timeout,
         max_response_bytes=config.max_response_bytes,
-        secret=key,
+        secrets=config.secrets(key, operation.headers, operation.params),
         model=(operation.body or {}).get("model"),
         several=(operation.body or {}).get("n", 1) not in (None, 0, 1),
         known_models=config.known_models,
@@ -123,6 +125,7 @@ def read(operation: Operation[A], reply: Reply) -> A:
     try:
         answer = with_retry_count(operation.read(reply.content, reply.context), reply)
     except RequestError as error:
+        clear_traces(error)
         error.retry_count = reply.retry_count
         if error.partial is not None:
             count(error.partial)

@@ -20,13 +20,15 @@
     └── PartialBatchError           some inputs of a batch failed; carries the results of the others
 
 Messages keep the server's own words, whatever their language. Errors never hold the request, hence never the key,
-and a key that the server echoes is replaced by `***`.
+and a secret that the server echoes is replaced by `***`. No message holds a control character.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from geekai_core.harmless import harmless
 
 EXCERPT = 500
 """Characters of an unreadable answer that an error shows."""
@@ -36,6 +38,7 @@ class GeekAIError(Exception):
     """The base of every error raised here. `str()` is the message; it pickles without its cause."""
 
     def __init__(self, message: str, **details: Any) -> None:
+        message = harmless(message)  # it will be printed, and a server's words may be in it
         super().__init__(message)
         self.message = message
         self.__dict__.update(details)

@@ -28,6 +28,13 @@ def harmless(text: str, *, one_line: bool = False) -> str:
 
 
 _KEY_LIKE = r"\bsk-[\w-]{4,}|\b(?=\w*[0-9])\w{24,}"
+
+
+def key_like(text: str) -> list[str]:
+    """What looks like a key in a text."""
+    return re.findall(_KEY_LIKE, text)
+
+
 _HOST = r"(?:localhost|[\w-]+(?=[:/])|(?:[\w-]+\.)+(?:[a-z]{2,12}|[0-9]{1,3}))(?::[0-9]+)?(?:/\S*)?"
 """A host without a scheme, with or without port and path: no key looks like that."""
 

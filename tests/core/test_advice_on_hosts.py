@@ -87,7 +87,7 @@ def test_the_placeholder_of_a_page_is_no_key(key):
 
 @pytest.mark.parametrize("key", ["x", "any", "sk-x", "sk-xxy", "none-needed", "."])
 def test_a_short_key_for_a_local_server_is_one(key):
-    assert configure(api_key=key).key() == key
+    assert configure(api_key=key).key().get_secret_value() == key
 
 
 def test_a_key_in_the_place_of_a_host_is_not_shown_when_it_is_not_found(clients):

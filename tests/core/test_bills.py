@@ -186,7 +186,7 @@ def test_without_an_id_nothing_is_sent(client, server, id):
 def test_the_system_key_is_read_from_the_environment_and_shown_nowhere(monkeypatch, server):
     monkeypatch.setenv("GEEKAI_SYSTEM_KEY", f" {SYSTEM_KEY}\t")
     config = configure(api_key=KEY, base_url=server.base_url)
-    assert config.account_key() == SYSTEM_KEY
+    assert config.account_key().get_secret_value() == SYSTEM_KEY
     assert SYSTEM_KEY not in repr(config)
     with pytest.raises(ConfigurationError) as refused:
         configure(api_key=KEY, system_key=f"{SYSTEM_KEY}\nx")

@@ -27,8 +27,10 @@ def test_the_environment_is_read_at_construction(monkeypatch):
     monkeypatch.setenv("GEEKAI_BASE_URL", f"{OVERSEAS}/")
     monkeypatch.setenv("GEEKAI_PROXY", "http://proxy:1")
     config = configure()
-    assert (config.key(), config.base_url, config.proxy) == ("sk-env", OVERSEAS, "http://proxy:1")
-    assert configure(api_key=SecretStr("sk-arg"), base_url="http://h:1/x", proxy="http://other").key() == "sk-arg"
+    assert (config.key().get_secret_value(), config.base_url, config.proxy) == ("sk-env", OVERSEAS, "http://proxy:1")
+    assert configure(api_key=SecretStr("sk-arg"), base_url="http://h:1/x", proxy="http://other").key() == SecretStr(
+        "sk-arg"
+    )
     monkeypatch.setenv("GEEKAI_BASE_URL", "")
     assert configure().base_url == MAINLAND
 

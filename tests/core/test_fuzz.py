@@ -23,6 +23,7 @@ from geekai_core.collecting import Collected
 from geekai_core.counting import count
 from geekai_core.endpoints import embed, is_done, rerank, web_search
 from geekai_core.errors import GeekAIError, RequestError
+from geekai_core.redaction import secrets
 from geekai_core.response.answers import Context, read_answer
 from geekai_core.response.chats import read_chat, read_task
 from geekai_core.response.error_bodies import status_error
@@ -139,7 +140,7 @@ STREAMS = st.one_of(
 
 def outcome(parts: list[bytes], split_think: bool) -> Any:
     """What a stream came to: its deltas as plain values, and its answer or the kind of its error."""
-    reader = StreamReader(Context(200, {}, SECRET, 100_000), split_think=split_think)
+    reader = StreamReader(Context(200, {}, secrets(SECRET), 100_000), split_think=split_think)
     told: list[Any] = []
 
     def tell(deltas: Any) -> None:
@@ -188,13 +189,13 @@ def test_a_whole_answer_of_anything_is_read_or_refused(data: bytes, split_think:
     read_whole(data, split_think)
     for kind in (EmbeddingList, ModelList, RerankList, SearchResultList):
         with contextlib.suppress(GeekAIError):
-            found = read_answer(kind, data, Context(200, {}, SECRET, 100_000))
+            found = read_answer(kind, data, Context(200, {}, secrets(SECRET), 100_000))
             if isinstance(found, RerankList):
                 mapped_back(found.results, ["a", "b"])
 
 
 def read_whole(data: bytes, split_think: bool) -> None:
-    context = Context(200, {}, SECRET, 100_000)
+    context = Context(200, {}, secrets(SECRET), 100_000)
     for read in (read_chat, read_task):
         try:
             answer = read(data, context, {"split_think": split_think})
@@ -208,7 +209,7 @@ def read_whole(data: bytes, split_think: bool) -> None:
 @fuzz
 @given(st.one_of(ANYTHING.map(written), st.binary(max_size=40)), st.integers(300, 599))
 def test_an_error_body_of_anything_is_an_error(data: bytes, status: int) -> None:
-    error = status_error(status, {}, data, secret=SECRET)
+    error = status_error(status, {}, data, secrets=secrets(SECRET))
     assert SECRET not in str(error) + str(error.body)
     assert error.status_code == status
 
@@ -239,7 +240,7 @@ ASKED = {
 def test_any_single_wrong_value_in_a_part_of_a_batch_is_read_or_refused(name: str, place: int) -> None:
     """The parts' usage is summed, whatever it holds; so is that of several calls."""
     good, asked = ASKED[name]
-    context = Context(200, {}, SECRET, 100_000)
+    context = Context(200, {}, secrets(SECRET), 100_000)
     for twisted in twists(good, [*WRONG, -1, math.inf, 10**400, "1", [1.5]]):
         batch, collected = asked(), Collected()
         with contextlib.suppress(GeekAIError):
@@ -253,7 +254,7 @@ def test_any_single_wrong_value_in_a_part_of_a_batch_is_read_or_refused(name: st
 def test_any_single_wrong_value_in_search_results_or_models_is_read_or_refused() -> None:
     page = {"title": "t", "link": "https://a.example", "content": "c", "media": "m", "refer": "1"}
     listed = {"id": "a", "pricing": {"input": 1}, "capabilities": ["x"], "context_window": 5}
-    context = Context(200, {}, SECRET, 100_000)
+    context = Context(200, {}, secrets(SECRET), 100_000)
     search = web_search("q", {"count": 3})
     for twisted in twists({"id": "s", "created": 1, "results": [page]}, WRONG):
         with contextlib.suppress(GeekAIError):

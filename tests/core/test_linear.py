@@ -12,11 +12,12 @@ import pytest
 
 from geekai_core.citations import annotations, listing, markers, sources
 from geekai_core.harmless import harmless, shown_address
+from geekai_core.redaction import redact, secrets
 from geekai_core.request.hints import warn_undescribed
 from geekai_core.response.answers import Context
 from geekai_core.response.arguments import read_arguments
 from geekai_core.response.chats import read_chat
-from geekai_core.response.error_bodies import plain_text, redact, status_error
+from geekai_core.response.error_bodies import plain_text, status_error
 from geekai_core.response.json_text import FenceStripper, Surrogates, partial_json, read_json, strip_fences
 from geekai_core.response.sse import SSEDecoder
 from geekai_core.response.stream_reader import StreamReader
@@ -44,7 +45,7 @@ TEXTS: dict[str, Callable[[str], Any]] = {
     "annotations": lambda text: annotations(text, sources(["https://a.example"], [])),
     "harmless": harmless,
     "shown_address": shown_address,
-    "redact": lambda text: (redact(text, "sk-1"), redact(text, "sk-123456789")),
+    "redact": lambda text: (redact(text, secrets("sk-1")), redact(text, secrets("sk-123456789"))),
     "plain_text": plain_text,
     "status_error": lambda text: status_error(400, {}, text.encode()),
     "Surrogates": lambda text: Surrogates().mend(text.encode()),

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from geekai_core.redaction import secrets
 from geekai_core.response.answers import Context
 from geekai_core.response.sse import SSEDecoder
 from geekai_core.response.stream_reader import StreamReader
@@ -31,7 +32,7 @@ def written(case: Case, newline: str = "\n", comments: bool = False, bom: bool =
 
 def read(parts: list[bytes], **how: Any) -> tuple[list[Any], Any]:
     """All deltas, as plain values, and the answer."""
-    reader = StreamReader(Context(200, {}, "sk-secret-1", 2**26), **how)
+    reader = StreamReader(Context(200, {}, secrets("sk-secret-1"), 2**26), **how)
     deltas = []
     for part in parts:
         deltas += reader.feed(part)

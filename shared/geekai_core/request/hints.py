@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from geekai_core.errors import ConfigurationError
+from geekai_core.harmless import harmless
 
 
 def nearest(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
@@ -58,7 +59,7 @@ def warn(words: str) -> None:
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_USER:
         level, frame = level + 1, frame.f_back
-    warnings.warn(words, stacklevel=level)
+    warnings.warn(harmless(words, one_line=True), stacklevel=level)
 
 
 def warn_unable(model: str) -> None:

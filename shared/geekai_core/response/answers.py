@@ -9,13 +9,13 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from geekai_core.errors import EXCERPT, APIStatusError, InvalidResponseError
+from geekai_core.redaction import Secrets, redact
 from geekai_core.response.error_bodies import (
     WEB_PAGE,
     error_from_body,
     error_words,
     is_page,
     plain_text,
-    redact,
     request_id,
 )
 from geekai_core.response.json_text import Surrogates
@@ -31,13 +31,13 @@ SERVER_LIMIT = 300.0
 class Context:
     """What the reading of one response needs to know of it."""
 
-    __slots__ = ("headers", "max_bytes", "model", "secret", "several", "status", "url")
+    __slots__ = ("headers", "max_bytes", "model", "secrets", "several", "status", "url")
 
     def __init__(
         self,
         status: int,
         headers: Mapping[str, str],
-        secret: str | None,
+        secrets: Secrets | None,
         max_bytes: int,
         *,
         url: str = "",
@@ -50,15 +50,17 @@ class Context:
         self.several = several
         self.status = status
         self.headers = headers
-        self.secret = secret
+        self.secrets = secrets
         self.max_bytes = max_bytes
 
     def unreadable(self, why: str, content: bytes) -> InvalidResponseError:
         """The error for an answer that cannot be read, with its beginning; of a page, its words."""
-        text = content[: 4 * EXCERPT + len(self.secret or "")].decode("utf-8", errors="replace")
-        excerpt = plain_text(redact(text, self.secret)[: 4 * EXCERPT])  # no cut may leave half a key
+        text = redact(
+            content.decode("utf-8", errors="replace"), self.secrets
+        )  # before any cut: none may leave half a key
+        excerpt = plain_text(text[: 4 * EXCERPT])
         return InvalidResponseError(
-            redact(f"{why}: {excerpt!r}" if excerpt else why, self.secret),
+            redact(f"{why}: {excerpt!r}" if excerpt else why, self.secrets),
             excerpt=excerpt,
             status_code=self.status,
             headers=dict(self.headers),
@@ -75,7 +77,7 @@ class Context:
 
     def error_of(self, body: Any) -> APIStatusError:
         """The error that a parsed body stands for."""
-        return error_from_body(self.status, self.headers, body, secret=self.secret)
+        return error_from_body(self.status, self.headers, body, secrets=self.secrets)
 
     def too_large(self) -> InvalidResponseError:
         """The error for an answer over `max_response_bytes`."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from geekai_core.redaction import redact
 from geekai_core.response.accumulate import Accumulator
 from geekai_core.response.answers import Context, is_error, read_object, validated
-from geekai_core.response.error_bodies import redact
 from geekai_core.response.finish import normal_finish_reason
 from geekai_core.response.stream_reader import StreamReader, broken_off
 from geekai_core.wire import ChatCompletion
@@ -40,7 +40,7 @@ def read_task(content: bytes, context: Context, reading: Mapping[str, Any] | Non
     if is_error(body) and not (body.get("status") and body.get("id")):
         raise context.error(content)
     if body.get("error"):  # its words will be an error's
-        body = {name: redact(value, context.secret) for name, value in body.items()}
+        body = {name: redact(value, context.secrets) for name, value in body.items()}
     return _chat_from(body, context, content, reading)
 
 

@@ -1,4 +1,4 @@
-"""Error bodies of every shape to the errors of the tree, with the key taken out. Pure."""
+"""Error bodies of every shape to the errors of the tree, with secrets taken out. Pure."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from geekai_core.errors import (
     RequestTooLargeError,
     ServerError,
 )
+from geekai_core.redaction import Secrets, redact
 
 _BY_STATUS: dict[int, type[APIStatusError]] = {
     400: BadRequestError,
@@ -62,33 +63,6 @@ _OVERFLOW_WORDS = (
     r"|(输入|提示词?|prompt|消息|内容).{0,8}(过长|太长|超长|超出)"
 )
 """Compiled when first needed, like every pattern here that most programs never use: it takes a while."""
-
-
-_LONG_KEY = 10
-"""From so many characters on, a key is no word that a message may hold by chance."""
-
-
-_ALONE = r"(?:(?<![A-Za-z0-9])|(?<=\\[bfnrt])|(?<=\\u[0-9a-fA-F]{4}))%s(?![A-Za-z0-9])"
-"""A short key by itself, be it behind an escape of JSON; within a longer word it is none."""
-
-
-def redact(value: Any, secret: str | None) -> Any:
-    """`value`, a text or parsed JSON, with every occurrence of `secret` replaced by `***`.
-
-    >>> redact({"message": "bad key: sk-1"}, "sk-1"), redact("Too many tokens", "any")
-    ({'message': 'bad key: ***'}, 'Too many tokens')
-    """
-    if not secret:
-        return value
-    if isinstance(value, str):
-        if len(secret) >= _LONG_KEY:
-            return value.replace(secret, "***")
-        return re.sub(_ALONE % re.escape(secret), "***", value) if secret in value else value
-    if isinstance(value, list):
-        return [redact(item, secret) for item in value]
-    if isinstance(value, dict):
-        return {redact(name, secret): redact(item, secret) for name, item in value.items()}
-    return value
 
 
 def parse_body(content: bytes) -> Any:
@@ -178,36 +152,38 @@ def status_error(
     headers: Mapping[str, str],
     content: bytes,
     *,
-    secret: str | None = None,
+    secrets: Secrets | None = None,
     hint: str | None = None,
 ) -> APIStatusError:
     """The error for an answer with an error status. Pure.
 
-    `content`: the body, of whatever kind. `secret`: the key, to be blotted out. `hint`: our own words, added last.
+    `content`: the body, of whatever kind. `secrets`: to be blotted out. `hint`: our own words, added last.
     """
-    return error_from_body(status, headers, parse_body(content), secret=secret, hint=hint)
+    return error_from_body(status, headers, parse_body(content), secrets=secrets, hint=hint)
 
 
 def error_from_body(
-    status: int, headers: Mapping[str, str], body: Any, *, secret: str | None = None, hint: str | None = None
+    status: int, headers: Mapping[str, str], body: Any, *, secrets: Secrets | None = None, hint: str | None = None
 ) -> APIStatusError:
     """The error that a parsed body stands for; `status` 200 takes its class from a code within 400 to 599.
 
-    It is judged by the server's words as they came, and shows them without `secret`, the key.
+    It is judged by the server's words as they came, and shows them without `secrets`.
     """
     message, code = error_words(body)
     effective = status
     if status < 400 and code is not None and str(code).isdecimal() and 400 <= int(code) <= 599:
         effective = int(code)
     cls = _BY_STATUS.get(effective) or (ServerError if effective >= 500 else APIStatusError)
-    words = message or "the server gave no reason"
+    words = message or ""
     if issubclass(cls, (BadRequestError, RequestTooLargeError)) and (
         str(code) in _OVERFLOW_CODES or re.search(_OVERFLOW_WORDS, words)
     ):
         cls = ContextOverflowError
-    code = redact(code, secret)
+    code = redact(code, secrets)
+    if isinstance(body, str):  # whose words are an excerpt: no cut may leave half a key
+        words = error_words(redact(body, secrets))[0] or ""
     shown = "" if code is None or str(code) == str(status) else f" ({code})"
-    text = f"HTTP {status}{shown}: {redact(words, secret)}"
+    text = f"HTTP {status}{shown}: {redact(words, secrets) or 'the server gave no reason'}"
     if cls is ContextOverflowError:
         hint = hint or _OVERFLOW_HINT
     elif effective < 500 and effective != 407 and is_page(body):
@@ -218,11 +194,11 @@ def error_from_body(
         text,
         status_code=status,
         code=code,
-        type=redact(_named(body, "type"), secret),
-        param=redact(_named(body, "param"), secret),
-        body=redact(body, secret),
+        type=redact(_named(body, "type"), secrets),
+        param=redact(_named(body, "param"), secrets),
+        body=redact(body, secrets),
         headers=headers,
-        request_id=redact(request_id(headers, body), secret),
+        request_id=redact(request_id(headers, body), secrets),
     )
 
 

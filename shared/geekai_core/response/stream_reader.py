@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from geekai_core.errors import APIStatusError, InvalidResponseError, RequestError, StreamInterruptedError
 from geekai_core.memory import remember, remembered
+from geekai_core.redaction import clear_traces
 from geekai_core.response.accumulate import Accumulator
 from geekai_core.response.answers import BOM, SERVER_LIMIT, Context, is_error, load_json, read_object, validated
 from geekai_core.response.deltas import Delta, join
@@ -152,6 +153,7 @@ class StreamReader:
 
     def attach_partial(self, error: RequestError, retry_count: int) -> None:
         """Tell an error of this stream what had arrived, if that can be read, and how often it was sent again."""
+        clear_traces(error)
         error.retry_count = retry_count
         if self._state.started:
             with contextlib.suppress(InvalidResponseError):

@@ -179,6 +179,8 @@ class Transport(AiohttpTransport):
         token = _watch.set(request.extensions.get("watch"))
         try:
             response = await super().handle_async_request(request)
+        except aiohttp.ClientResponseError as exc:  # which holds the request, and shows its URL
+            raise httpx.RemoteProtocolError(exc.message) from exc
         finally:
             _watch.reset(token)
         stream: Any = response.stream

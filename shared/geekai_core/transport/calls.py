@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from geekai_core.harmless import shown_address
 from geekai_core.options import Timeout
+from geekai_core.redaction import Secrets
 from geekai_core.response.answers import Context
 from geekai_core.transport.watch import Watch
 
@@ -15,7 +17,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Call:
-    """One call, ready to be sent. `body` is JSON bytes. `secret` is the key, for blotting out, never shown.
+    """One call, ready to be sent. `body` is JSON bytes. `secrets` are never shown.
 
     `model`: whom it asks; `several`: for more than one choice; `known_models`: whom `/models` lists, if it was asked.
     """
@@ -30,14 +32,14 @@ class Call:
     total_timeout: float | None
     stream_chunk_timeout: float | None
     max_response_bytes: int
-    secret: str
+    secrets: Secrets
     model: str | None = None
     known_models: Collection[str] = ()
     of_account: bool = False
     several: bool = False
 
     def __repr__(self) -> str:
-        return f"Call({self.method} {self.url})"
+        return f"Call({self.method} {shown_address(self.url)})"
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Head:
     """The beginning of an answer; header names are lower case."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: dict[str, str]
 
 
 def head(status: int, headers: Mapping[str, str]) -> Head:
@@ -93,7 +95,7 @@ class Operation(Generic[T]):
     path: str
     read: Callable[[bytes, Context], T]
     body: Mapping[str, Any] | None = None
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict, repr=False)
     reading: Mapping[str, Any] = field(default_factory=dict)
     """How the answer of a chat is read: the keywords of `Accumulator`."""
     within: float | None = None
@@ -104,5 +106,5 @@ class Operation(Generic[T]):
     """Whether `collect()` counts its answer."""
     timeout: Timeout = None
     """In place of the client's `timeout`."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Beside the client's `default_headers`, and before them."""

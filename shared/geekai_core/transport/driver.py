@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any
 
+from geekai_core.logs import secrets_of_call
 from geekai_core.transport.calls import Action, Call, Head, Read, Send, head
 from geekai_core.transport.decoding import async_unpacked, unpacked
 from geekai_core.transport.exchange import Exchange, Reply
@@ -22,6 +23,7 @@ SETTLE = 0.05
 
 
 def _request(http: httpx.Client | httpx.AsyncClient, call: Call, send: Send, content: Any) -> httpx.Request:
+    secrets_of_call.set(call.secrets)
     in_pieces = call.body is not None and content.__class__ is not bytes  # whose length httpx does not know
     limits = {name: Limit(seconds, send.watch) for name, seconds in send.timeouts.items()}
     return http.build_request(

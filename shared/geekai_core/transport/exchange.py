@@ -11,16 +11,18 @@ import logging
 import random
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from geekai_core.config import is_geekai, is_here
 from geekai_core.errors import APIConnectionError, APIStatusError, APITimeoutError, RequestError
+from geekai_core.harmless import shown_address
+from geekai_core.redaction import clear_traces, redact
 from geekai_core.request.hints import nearest
 from geekai_core.response.answers import Context
-from geekai_core.response.error_bodies import redact, request_id, status_error
+from geekai_core.response.error_bodies import request_id, status_error
 from geekai_core.transport.calls import Action, Call, Head, Read, Send, Sleep
 from geekai_core.transport.faults import map_transport_error
 from geekai_core.transport.timeouts import Deadline, least, timeout_error
@@ -39,7 +41,7 @@ class Reply:
     """What a call came to: a good answer's context, and its body, or the first bytes of its stream."""
 
     context: Context
-    content: bytes
+    content: bytes = field(repr=False)
     retry_count: int
     deadline: Deadline
 
@@ -62,6 +64,7 @@ def exchange(call: Call, *, stream: bool = False, clock: Callable[[], float] = t
             context, content = yield from _attempt(call, stream, deadline, watch)
         except RequestError as error:
             error.retry_count = attempt
+            clear_traces(error)
             _log(call, attempt, clock() - started, error=error)
             if watch.reused and _died_before_its_answer(error):
                 continue  # each time it costs one idle connection of the pool, until a fresh one is made
@@ -84,11 +87,11 @@ def _attempt(
         answered: Head = yield send
     except Exception as exc:
         raise _fault(exc, call, send, deadline, begun=watch.begun if watch.seen else None) from exc
-    headers = {name: redact(value, call.secret) for name, value in answered.headers.items()}
+    headers = redact(answered.headers, call.secrets)
     context = Context(
         answered.status,
         headers,
-        call.secret,
+        call.secrets,
         call.max_response_bytes,
         url=call.url,
         model=call.model,
@@ -98,7 +101,7 @@ def _attempt(
         with contextlib.suppress(RequestError):  # the status says enough
             content = b""
             content = yield from _body(call, context, send, deadline, stream=False)
-        raise status_error(answered.status, headers, content, secret=call.secret, hint=_hint(context, call))
+        raise status_error(answered.status, headers, content, secrets=call.secrets, hint=_hint(context, call))
     content = yield from _body(call, context, send, deadline, stream)
     if stream and not content:
         raise context.unreadable("an empty answer", b"")
@@ -158,7 +161,7 @@ def _fault(exc: Exception, call: Call, send: Send, deadline: Deadline, begun: bo
     """The error for what the transport raised. `begun`: whether a byte of the answer had come, None where unknown."""
     if send.watch.closed:
         return closed_error()
-    return _timed(map_transport_error(exc, send.timeouts, call.url, begun=begun, secret=call.secret), deadline)
+    return _timed(map_transport_error(exc, send.timeouts, call.url, begun=begun, secrets=call.secrets), deadline)
 
 
 def _died_before_its_answer(error: RequestError) -> bool:
@@ -224,5 +227,5 @@ def _log(
         rid = error.request_id if error else None
     logger.debug(
         "%s %s: %s in %.0f ms, attempt %d, request id %s",
-        call.method, call.url, outcome, seconds * 1000, attempt + 1, rid,
+        call.method, shown_address(call.url), outcome, seconds * 1000, attempt + 1, rid,
     )  # fmt: skip

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from geekai_core.config import is_here
 from geekai_core.errors import APIConnectionError, APITimeoutError, InvalidResponseError, RequestError
 from geekai_core.harmless import shown_address
-from geekai_core.response.error_bodies import redact
+from geekai_core.redaction import Secrets, clear_traces, redact
 
 _TIMEOUTS = {
     "ConnectTimeout": "connect",
@@ -35,20 +36,20 @@ _UNANSWERED = " [raise timeout=…; it may have been billed, so it is not sent a
 
 
 def map_transport_error(
-    exc: Exception, timeouts: Mapping[str, float | None], url: str, *, begun: bool | None, secret: str
+    exc: Exception, timeouts: Mapping[str, float | None], url: str, *, begun: bool | None, secrets: Secrets
 ) -> RequestError:
     """The error that a transport's exception stands for; `retryable` where sending the request again may mend it.
 
     `begun`: whether a byte of the answer had come, so that nothing may be sent again. None: the transport does not
-    say, and its exception has to. `secret`: the key, which is blotted out of `exc` too, for it is attached.
+    say, and its exception has to. `secrets` are blotted out of `exc` too, for it is attached.
     """
     if isinstance(exc, RequestError):
         return exc
-    _blot_out(secret, exc)
     chain = _chain(exc)
     names = [type(link).__name__ for link in chain]
     where = urlsplit(shown_address(url)).netloc
-    words = str(exc).replace(urlsplit(url).netloc, where) or names[0]
+    words = redact(str(exc).replace(urlsplit(url).netloc, where), secrets) or names[0]
+    _blot_out(secrets, exc)
     if any(isinstance(link, ssl.SSLError) and not isinstance(link, ssl.SSLEOFError) for link in chain):
         plain = any(getattr(link, "reason", None) in _PLAIN_HTTP for link in chain)
         untrusted = any(isinstance(link, ssl.SSLCertVerificationError) for link in chain)
@@ -73,19 +74,22 @@ def map_transport_error(
     return APIConnectionError(f"{where} {verb}: {words}{'' if begun else advice}", retryable=retryable)
 
 
-def _blot_out(secret: str, exc: BaseException | None) -> None:
-    """Take a secret out of an exception, and out of those that it came of: a server may have echoed it."""
-    seen: list[BaseException] = []
-    left = [exc]
-    while left:
-        one = left.pop()
-        if one is None or one in seen:
-            continue
-        seen.append(one)
-        one.args = tuple(redact(arg, secret) if isinstance(arg, str) else arg for arg in one.args)
-        # aiohttp's show what stands in their attributes.
-        vars(one).update({name: redact(value, secret) for name, value in vars(one).items() if isinstance(value, str)})
-        left += [one.__cause__, one.__context__, *(arg for arg in one.args if isinstance(arg, BaseException))]
+def _blot_out(secrets: Secrets, exc: Exception) -> None:
+    """Leave of a transport's exception what it says, without secrets, for a server may have echoed some.
+
+    The request that it holds goes, with the variables of its frames and the exceptions that it came of: in all of
+    them are the request's headers.
+    """
+    clear_traces(exc)
+    exc.__cause__ = exc.__context__ = None
+    exc.args = tuple(_plain(arg, secrets) for arg in exc.args)
+    vars(exc).update({name: _plain(value, secrets) for name, value in vars(exc).items()})
+
+
+def _plain(value: Any, secrets: Secrets) -> Any:
+    if isinstance(value, BaseException):
+        return redact(repr(value), secrets)
+    return redact(value, secrets) if isinstance(value, str | bytes | int | float) else None
 
 
 def _is_of_an_answer(chain: list[BaseException]) -> bool:

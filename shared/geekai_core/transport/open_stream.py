@@ -63,6 +63,7 @@ def _deltas(channel: Channel, reply: Reply, reader: StreamReader, limits: Stream
         with contextlib.suppress(Exception):  # the answer is whole; at most the connection is lost
             channel.settle()
     except RequestError as error:
+        data, deltas = None, []  # the traceback shows them
         reader.attach_partial(error, reply.retry_count)
         raise
     finally:
@@ -134,6 +135,7 @@ async def _async_deltas(
         with contextlib.suppress(Exception):  # the answer is whole; at most the connection is lost
             await channel.settle()
     except RequestError as error:
+        data, deltas = None, []  # the traceback shows them
         reader.attach_partial(error, reply.retry_count)
         raise
     finally:

@@ -64,7 +64,7 @@ class StreamTimeouts:
         if isinstance(exc, StreamInterruptedError):
             return exc
         call = self._call
-        error = map_transport_error(exc, call.timeouts, call.url, begun=True, secret=call.secret)
+        error = map_transport_error(exc, call.timeouts, call.url, begun=True, secrets=call.secrets)
         if isinstance(error, APITimeoutError):
             return self._error()
         return reader.interrupted(error.message, self._clock() - self._started)
