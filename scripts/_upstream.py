@@ -12,9 +12,10 @@ import inspect
 import json
 import os
 import sys
+import types
 from collections.abc import Iterator
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from langchain_core.language_models import BaseChatModel
@@ -59,106 +60,103 @@ def _kept(piece: dict[str, Any], index: bool = False) -> dict[str, Any]:
     return thought | ({"tool_calls": calls} if calls else {})
 
 
-def of_langchain(fake_class: type[Any]) -> type[Any]:
-    """A `ChatGeekAI` that answers as this fake model would."""
-
-    def piece(message: Any) -> dict[str, Any]:
-        calls = [(c["id"], c["name"], c["args"] or "{}") for c in (*message.tool_calls, *message.invalid_tool_calls)]
-        if not calls:  # pieces of calls, in a stream
-            calls = [(c["id"], c["name"], c["args"] or "") for c in getattr(message, "tool_call_chunks", ())]
-        return {"text": message.text, "calls": calls}
-
-    class Ours(ChatGeekAI):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            fake = fake_class(*args, **kwargs)
-            known = {name: value for name, value in kwargs.items() if name in BaseChatModel.model_fields}
-            known = {"profile": {}, **known, "model": "upstream", "api_key": "k", "base_url": server.base_url}
-            super().__init__(**known, max_retries=0)
-            self.__dict__["_fake"] = fake
-
-        def __getattr__(self, name: str) -> Any:
-            fake = self.__dict__.get("_fake")
-            return super().__getattr__(name) if fake is None or name == "profile" else getattr(fake, name)
-
-        def __setattr__(self, name: str, value: Any) -> None:
-            ours = name in ChatGeekAI.model_fields or "_fake" not in self.__dict__
-            super().__setattr__(name, value) if ours else setattr(self._fake, name, value)
-
-        def _scripted(self, messages: Any, stop: Any, streaming: bool, kwargs: Any) -> dict[str, Any]:
-            if streaming and fake_class._stream is not BaseChatModel._stream:
-                messages = [chunk.message for chunk in self._fake._stream(messages, stop=stop, **kwargs)]
-            else:
-                messages = [self._fake._generate(messages, stop=stop, **kwargs).generations[0].message]
-            return kwargs | wanted([piece(message) for message in messages], streaming)
-
-        def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
-            return super()._generate(messages, stop, run_manager, **self._scripted(messages, stop, False, kwargs))
-
-        async def _agenerate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
-            kwargs = await asyncio.to_thread(self._scripted, messages, stop, False, kwargs)
-            return await super()._agenerate(messages, stop, run_manager, **kwargs)
-
-        def _stream(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
-            yield from super()._stream(messages, stop, run_manager, **self._scripted(messages, stop, True, kwargs))
-
-        async def _astream(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
-            kwargs = await asyncio.to_thread(self._scripted, messages, stop, True, kwargs)
-            async for chunk in super()._astream(messages, stop, run_manager, **kwargs):
-                yield chunk
-
-    return _named(Ours, fake_class)
+def _langchain_piece(message: Any) -> dict[str, Any]:
+    calls = [(c["id"], c["name"], c["args"] or "{}") for c in (*message.tool_calls, *message.invalid_tool_calls)]
+    if not calls:  # pieces of calls, in a stream
+        calls = [(c["id"], c["name"], c["args"] or "") for c in getattr(message, "tool_call_chunks", ())]
+    return {"text": message.text, "calls": calls}
 
 
-def of_llama_index(fake_class: type[Any]) -> type[Any]:
-    """A `GeekAI` that answers as this fake model would."""
+class LangChainFake(ChatGeekAI):
+    """A `ChatGeekAI` that answers as a fake model would."""
 
-    def piece(response: Any) -> dict[str, Any]:
-        message = response.message
-        calls = [(c.tool_id, c.tool_name, c.tool_kwargs) for c in message.additional_kwargs.get("tool_calls") or ()]
-        calls += [(b.tool_call_id, b.tool_name, b.tool_kwargs) for b in message.blocks if b.block_type == "tool_call"]
-        thought = (response.additional_kwargs or {}).get("thinking_delta")
-        text = message.content if response.delta is None else response.delta
-        return {"text": text or "", "calls": calls, "thought": thought}
+    _fake_class: ClassVar[type[Any]]
 
-    class Ours(GeekAI):
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            fake = fake_class(*args, **kwargs)
-            super().__init__(
-                model="upstream", api_key="k", api_base=server.base_url, max_retries=0, context_window=99_999
-            )
-            self.__dict__["_fake"] = fake
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        fake = self._fake_class(*args, **kwargs)
+        known = {name: value for name, value in kwargs.items() if name in BaseChatModel.model_fields}
+        known = {"profile": {}, **known, "model": "upstream", "api_key": "k", "base_url": server.base_url}
+        super().__init__(**known, max_retries=0)
+        self.__dict__["_fake"] = fake
 
-        def __getattr__(self, name: str) -> Any:
-            fake = self.__dict__.get("_fake")
-            return super().__getattr__(name) if fake is None else getattr(fake, name)
+    def __getattr__(self, name: str) -> Any:
+        fake = self.__dict__.get("_fake")
+        return super().__getattr__(name) if fake is None or name == "profile" else getattr(fake, name)
 
-        def _asks_for(self, messages: Any, kwargs: Any) -> dict[str, Any]:
-            return kwargs | wanted([piece(self._fake.chat(messages, **kwargs))], streaming=False)
+    def __setattr__(self, name: str, value: Any) -> None:
+        ours = name in ChatGeekAI.model_fields or "_fake" not in self.__dict__
+        super().__setattr__(name, value) if ours else setattr(self._fake, name, value)
 
-        async def _asks_for_pieces(self, messages: Any, kwargs: Any) -> dict[str, Any]:
-            pieces = [piece(r) async for r in await self._fake.astream_chat(messages, **kwargs)]
-            return kwargs | wanted(pieces, streaming=True)
+    def _scripted(self, messages: Any, stop: Any, streaming: bool, kwargs: Any) -> dict[str, Any]:
+        if streaming and self._fake_class._stream is not BaseChatModel._stream:
+            messages = [chunk.message for chunk in self._fake._stream(messages, stop=stop, **kwargs)]
+        else:
+            messages = [self._fake._generate(messages, stop=stop, **kwargs).generations[0].message]
+        return kwargs | wanted([*map(_langchain_piece, messages)], streaming)
 
-        def chat(self, messages: Any, **kwargs: Any) -> Any:
-            return super().chat(messages, **self._asks_for(messages, kwargs))
+    def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+        return super()._generate(messages, stop, run_manager, **self._scripted(messages, stop, False, kwargs))
 
-        async def achat(self, messages: Any, **kwargs: Any) -> Any:
-            return await super().achat(messages, **self._asks_for(messages, kwargs))
+    async def _agenerate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+        kwargs = await asyncio.to_thread(self._scripted, messages, stop, False, kwargs)
+        return await super()._agenerate(messages, stop, run_manager, **kwargs)
 
-        def stream_chat(self, messages: Any, **kwargs: Any) -> Any:
-            pieces = [piece(r) for r in self._fake.stream_chat(messages, **kwargs)]
-            return super().stream_chat(messages, **kwargs, **wanted(pieces, streaming=True))
+    def _stream(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+        yield from super()._stream(messages, stop, run_manager, **self._scripted(messages, stop, True, kwargs))
 
-        async def astream_chat(self, messages: Any, **kwargs: Any) -> Any:
-            return await super().astream_chat(messages, **await self._asks_for_pieces(messages, kwargs))
-
-    return _named(Ours, fake_class)
+    async def _astream(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
+        kwargs = await asyncio.to_thread(self._scripted, messages, stop, True, kwargs)
+        async for chunk in super()._astream(messages, stop, run_manager, **kwargs):
+            yield chunk
 
 
-def _named(ours: type[Any], fake_class: type[Any]) -> type[Any]:
-    ours.__name__, ours.__qualname__ = fake_class.__name__, fake_class.__qualname__
-    ours.__module__ = fake_class.__module__
-    return ours
+def _llama_index_piece(response: Any) -> dict[str, Any]:
+    message = response.message
+    calls = [(c.tool_id, c.tool_name, c.tool_kwargs) for c in message.additional_kwargs.get("tool_calls") or ()]
+    calls += [(b.tool_call_id, b.tool_name, b.tool_kwargs) for b in message.blocks if b.block_type == "tool_call"]
+    thought = (response.additional_kwargs or {}).get("thinking_delta")
+    text = message.content if response.delta is None else response.delta
+    return {"text": text or "", "calls": calls, "thought": thought}
+
+
+class LlamaIndexFake(GeekAI):
+    """A `GeekAI` that answers as a fake model would."""
+
+    _fake_class: ClassVar[type[Any]]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        fake = self._fake_class(*args, **kwargs)
+        super().__init__(model="upstream", api_key="k", api_base=server.base_url, max_retries=0, context_window=99_999)
+        self.__dict__["_fake"] = fake
+
+    def __getattr__(self, name: str) -> Any:
+        fake = self.__dict__.get("_fake")
+        return super().__getattr__(name) if fake is None else getattr(fake, name)
+
+    def _asks_for(self, messages: Any, kwargs: Any) -> dict[str, Any]:
+        return kwargs | wanted([_llama_index_piece(self._fake.chat(messages, **kwargs))], streaming=False)
+
+    def chat(self, messages: Any, **kwargs: Any) -> Any:
+        return super().chat(messages, **self._asks_for(messages, kwargs))
+
+    async def achat(self, messages: Any, **kwargs: Any) -> Any:
+        return await super().achat(messages, **self._asks_for(messages, kwargs))
+
+    def stream_chat(self, messages: Any, **kwargs: Any) -> Any:
+        pieces = [_llama_index_piece(r) for r in self._fake.stream_chat(messages, **kwargs)]
+        return super().stream_chat(messages, **kwargs, **wanted(pieces, streaming=True))
+
+    async def astream_chat(self, messages: Any, **kwargs: Any) -> Any:
+        pieces = [_llama_index_piece(r) async for r in await self._fake.astream_chat(messages, **kwargs)]
+        return await super().astream_chat(messages, **kwargs, **wanted(pieces, streaming=True))
+
+
+def in_place_of(fake_class: type[Any], base: type[Any]) -> type[Any]:
+    """A class of ours, `base`, that answers as this fake model would, under its name."""
+    place = {"__module__": fake_class.__module__, "__qualname__": fake_class.__qualname__}
+    made: Any = types.new_class(fake_class.__name__, (base,), exec_body=lambda names: names.update(place))
+    made._fake_class = fake_class
+    return made  # type: ignore[no-any-return]
 
 
 OWN = {
@@ -191,14 +189,14 @@ def replacements(module: Any) -> Iterator[tuple[str, type[Any]]]:
     for name, value in list(vars(module).items()):
         if not inspect.isclass(value) or inspect.isabstract(value) or not value.__module__.startswith(HOMES):
             continue
-        for base, own, replace in BASES:
+        for base, own, replacement in BASES:
             if issubclass(value, base) and not issubclass(value, own) and only_answers(value, base):
-                yield name, replace(value)
+                yield name, in_place_of(value, replacement)
 
 
 HOMES = ("tests", "test_", "langchain_core.language_models.fake", "llama_index.core.llms.mock")
 """Modules of fake models; others hold real ones."""
-BASES = [(BaseChatModel, ChatGeekAI, of_langchain), (LLM, GeekAI, of_llama_index)]
+BASES = [(BaseChatModel, ChatGeekAI, LangChainFake), (LLM, GeekAI, LlamaIndexFake)]
 
 
 def pytest_configure() -> None:
