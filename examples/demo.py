@@ -37,7 +37,7 @@ import langchain_geekai
 import llama_index_geekai
 from geekai_core import GeekAIError
 from geekai_core.citations import Source
-from geekai_local.documents import read_folder
+from geekai_local.documents import Documents
 from geekai_local.passages import Passage
 from geekai_local.search import CORPUS
 from geekai_local.serving import serve
@@ -255,7 +255,7 @@ def main() -> int:
         chat, llm = ChatGeekAI(**where, **SETTINGS), GeekAI(**where, **SETTINGS)
         if "base_url" in where:
             llm.fetch_metadata()  # the context window of a model that only the local endpoint knows
-        passages = read_folder(CORPUS)
+        passages = Documents(CORPUS).passages
         chain, engine = langchain_rag(chat, passages), llama_index_rag(llm, passages)
         show_rag(chain, engine)
         show_tools(chat, llm)

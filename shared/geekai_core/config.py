@@ -244,7 +244,10 @@ def is_here(url: str) -> bool:
     >>> is_here("http://127.0.0.1:8421/api/v1"), is_here("http://[::1]/v1"), is_here("https://geekai.co/api/v1")
     (True, True, False)
     """
-    host = urlsplit(url).hostname or ""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
     return bool(re.fullmatch(r"localhost|.*\.localhost|127(\.\d+){3}|::1", host))
 
 

@@ -89,11 +89,6 @@ class Documents:
             folders.sort()
 
 
-def read_folder(folder: Path) -> list[Passage]:
-    """The passages of all documents below `folder`, or of one document. Raises `StartError`."""
-    return Documents(folder).passages
-
-
 def _read(path: Path, known: _File | None) -> _File:
     """One file, unless it is as it was. Whatever is wrong with it is its own problem, and no other file's."""
     mark = (0, 0)
@@ -170,10 +165,6 @@ class _Page(HTMLParser):
             self._parts.append(" ".join(f".{data}.".split())[1:-1])
 
 
-def _html(data: bytes) -> str:
-    return _Page(decode(data)).text
-
-
 def _pdf(data: bytes) -> str:
     import pypdf
 
@@ -203,7 +194,7 @@ def _docx(data: bytes) -> str:
 
 READERS: dict[str, Callable[[bytes], str]] = {
     **dict.fromkeys((".md", ".markdown", ".txt", ".text"), decode),
-    **dict.fromkeys((".html", ".htm", ".xhtml"), _html),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), lambda data: _Page(decode(data)).text),
     ".pdf": _pdf,
     ".docx": _docx,
 }

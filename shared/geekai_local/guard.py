@@ -7,15 +7,14 @@ upstream's key (by a form or a script, which may send no JSON to another host un
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import secrets
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic_core import from_json
 from starlette.requests import Request
 
+from geekai_core.config import is_here
 from geekai_local.errors import AnswerError
 
 MOST_BYTES = 64 * 2**20
@@ -28,9 +27,9 @@ def check_caller(request: Request, api_key: str | None) -> None:
     Raises `AnswerError`.
     """
     headers = request.headers
-    if not _is_here(f"//{headers.get('host', '')}"):
+    if not is_here(f"//{headers.get('host', '')}"):
         raise AnswerError(403, "forbidden", "the host in the URL must be localhost or 127.0.0.1")
-    if "origin" in headers and not _is_here(headers["origin"]):
+    if "origin" in headers and not is_here(headers["origin"]):
         raise AnswerError(403, "forbidden", "a web page of another host must not call this endpoint")
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if request.method == "POST" and kind != "application/json":
@@ -38,15 +37,6 @@ def check_caller(request: Request, api_key: str | None) -> None:
     given = headers.get("GeekAI-API-Key") or headers.get("Authorization", "").removeprefix("Bearer ")
     if api_key and not secrets.compare_digest(given.encode(), api_key.encode()):
         raise AnswerError(401, "invalid_api_key", "the API key is wrong")
-
-
-def _is_here(url: str) -> bool:
-    """Whether a URL's host is a name of the loopback interface."""
-    try:
-        host = urlsplit(url).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def read_body(request: Request) -> bytes:

@@ -11,7 +11,7 @@ import pypdf
 import pytest
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
-from geekai_local.documents import Documents, read_folder
+from geekai_local.documents import Documents
 from geekai_local.errors import StartError
 from geekai_local.passages import Passage
 from geekai_local.search import Library, pages
@@ -85,8 +85,8 @@ def test_each_kind_of_file_becomes_text(
     """Whatever the case of its suffix and its encoding; a line that ends within Chinese text is no space."""
     (tmp_path / name).write_bytes(data)
     found = [Passage(title, (tmp_path / name).as_uri(), text) for title, text in passages]
-    assert read_folder(tmp_path) == found
-    assert read_folder(tmp_path / name) == found
+    assert Documents(tmp_path).passages == found
+    assert Documents(tmp_path / name).passages == found
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_path_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     """A file that is there and cannot be read is skipped like any other."""
     (tmp_path / "round.md").symlink_to("round.md")
     with pytest.raises(StartError, match=r"no such file or folder: .*港"):
-        read_folder(tmp_path / "港")
+        Documents(tmp_path / "港")
     assert Documents(tmp_path).skipped == {"of a kind that is not read": ["round.md"]}
     if Path("/proc/self/mem").exists():
         assert Documents(Path("/proc/self/mem")).skipped == {"Input/output error": ["mem"]}

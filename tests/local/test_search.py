@@ -9,7 +9,7 @@ import pytest
 
 from examples.demo import Question, read_questions
 from geekai_local import search
-from geekai_local.documents import read_folder
+from geekai_local.documents import Documents
 from geekai_local.embedding import Embedder
 from geekai_local.passages import MAX_WORDS, Passage, split_document
 from geekai_local.search import CORPUS, SearchIndex, pages
@@ -17,7 +17,7 @@ from geekai_local.search import CORPUS, SearchIndex, pages
 
 @pytest.fixture(scope="module")
 def corpus() -> Iterator[SearchIndex]:
-    with closing(SearchIndex(read_folder(CORPUS))) as index:
+    with closing(SearchIndex(Documents(CORPUS).passages)) as index:
         yield index
 
 
