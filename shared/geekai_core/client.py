@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from pydantic import BaseModel
@@ -24,7 +25,7 @@ from geekai_core.listing import models
 from geekai_core.options import EmbedOptions, RerankOptions
 from geekai_core.streams import AsyncStream, Stream
 from geekai_core.transport.calls import Operation, Sleep
-from geekai_core.transport.driver import AsyncChannel, Channel, drive, drive_async
+from geekai_core.transport.driver import AsyncChannel, Channel, Walk, drive, drive_async
 from geekai_core.transport.exchange import exchange
 from geekai_core.transport.pools import LoopPool, Pool
 from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, ModelInfo, RerankList, SearchResultList
@@ -87,21 +88,20 @@ class Client:
             return stream.answer  # type: ignore[return-value]
         http = self._pool.client()
         call = ops.call(self.config, operation, http)
-        channel = Channel(http, call, self._pool.channels)
-        try:
+        with closing(Channel(http, call, self._pool.channels)) as channel:
             reply = drive(exchange(call), channel)
-        finally:
-            channel.close()
         return ops.read(operation, reply)
 
     def _follow(self, steps: ops.Steps[T]) -> T:
-        walk = ops.Walk(steps)
+        walk = Walk(steps)
         for step in walk:
-            with walk.watched():
+            try:
                 if isinstance(step, Sleep):
                     time.sleep(step.seconds)
                 else:
                     walk.outcome = self._run(step)
+            except GeekAIError as error:
+                walk.error = error
         return walk.result
 
     def _batch(self, batch: Batch[L]) -> L:
@@ -239,10 +239,12 @@ class AsyncClient:
         return ops.read(operation, reply)
 
     async def _follow(self, steps: ops.Steps[T]) -> T:
-        walk = ops.Walk(steps)
+        walk = Walk(steps)
         for step in walk:
-            with walk.watched():
+            try:
                 walk.outcome = await (asyncio.sleep(step.seconds) if isinstance(step, Sleep) else self._run(step))
+            except GeekAIError as error:
+                walk.error = error
         return walk.result
 
     async def _batch(self, batch: Batch[L]) -> L:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Generator, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
 from pydantic_core import PydanticSerializationError, to_json
@@ -15,7 +14,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from geekai_core.batches import Batch
 from geekai_core.config import check_headers, seconds
 from geekai_core.counting import count
-from geekai_core.errors import APITimeoutError, ConfigurationError, GeekAIError, RequestError, TaskFailedError
+from geekai_core.errors import APITimeoutError, ConfigurationError, RequestError, TaskFailedError
 from geekai_core.options import CLIENT_ONLY, EmbedOptions, RerankOptions
 from geekai_core.redaction import clear_traces
 from geekai_core.request.body import call_fields, chat_body, wants_json
@@ -42,39 +41,6 @@ A = TypeVar("A", bound=Answer)
 
 Steps: TypeAlias = Generator[Operation[Any] | Sleep, Any, T]
 """Several requests, decided: yields what to do next, is sent what came of it."""
-
-
-class Walk(Generic[T]):
-    """Goes through `Steps`: iterate it, and set `outcome` to what came of each step within `watched()`.
-
-    `result` is what the steps return, once they have ended.
-    """
-
-    result: T
-
-    def __init__(self, steps: Steps[T]) -> None:
-        self._steps = steps
-        self._error: GeekAIError | None = None
-        self.outcome: Any = None
-
-    def __iter__(self) -> Iterator[Operation[Any] | Sleep]:
-        try:
-            step = next(self._steps)
-            while True:
-                self.outcome = self._error = None
-                yield step
-                step = self._steps.throw(self._error) if self._error else self._steps.send(self.outcome)
-        except StopIteration as stop:
-            self.result = stop.value
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Within such a block, an error of ours is what came of the step."""
-        try:
-            yield
-        except GeekAIError as error:
-            clear_traces(error)
-            self._error = error
 
 
 def call(config: Config, operation: Operation[Any], http: httpx.Client | httpx.AsyncClient) -> Call:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator, MutableMapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Generator, Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from geekai_core.logs import secrets_of_call
 from geekai_core.transport.calls import Action, Call, Head, Read, Send, head
@@ -17,6 +17,8 @@ from geekai_core.transport.watched import holds_more
 
 if TYPE_CHECKING:
     import httpx
+
+T = TypeVar("T")
 
 SETTLE = 0.05
 """Seconds that the end of a body may take to follow `[DONE]`; a connection whose body has ended is used again."""
@@ -109,23 +111,48 @@ class Channel:
         self.watch.close()
 
 
+class Walk(Generic[T]):
+    """Goes through the steps of a generator: iterate it, and set `outcome` or `error` to what came of each step.
+
+    `result` is what the generator returns, once it has ended.
+    """
+
+    result: T
+
+    def __init__(self, steps: Generator[Any, Any, T]) -> None:
+        self._steps = steps
+        self.outcome: Any = None
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            step = next(self._steps)
+            while True:
+                self.outcome = None
+                yield step
+                step = self._steps.send(self.outcome) if self.error is None else self._steps.throw(self._taken())
+        except StopIteration as stop:
+            self.result = stop.value
+
+    def _taken(self) -> Any:
+        """The error, which is held here no longer: its traceback holds this object."""
+        error, self.error = self.error, None
+        return error
+
+
 def drive(steps: Exchange, channel: Channel) -> Reply:
     """Perform an exchange to its end. The response stays open for a stream, and is closed when this raises."""
+    walk = Walk(steps)
     try:
-        action = next(steps)
-        while True:
+        for action in walk:
             try:
-                outcome = channel.perform(action)
+                walk.outcome = channel.perform(action)
             except Exception as exc:
-                action = steps.throw(exc)
-            else:
-                action = steps.send(outcome)
-    except StopIteration as stop:
-        reply: Reply = stop.value
-        return reply
+                walk.error = exc
     except BaseException:
         channel.close()
         raise
+    return walk.result
 
 
 class AsyncChannel:
@@ -207,18 +234,14 @@ class AsyncChannel:
 
 async def drive_async(steps: Exchange, channel: AsyncChannel) -> Reply:
     """`drive`, awaiting."""
+    walk = Walk(steps)
     try:
-        action = next(steps)
-        while True:
+        for action in walk:
             try:
-                outcome = await channel.perform(action)
+                walk.outcome = await channel.perform(action)
             except Exception as exc:
-                action = steps.throw(exc)
-            else:
-                action = steps.send(outcome)
-    except StopIteration as stop:
-        reply: Reply = stop.value
-        return reply
+                walk.error = exc
     except BaseException:
         await channel.close()
         raise
+    return walk.result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from typing import Any
 
 from geekai_core.errors import RequestError
@@ -25,7 +25,8 @@ class OpenStream:
         self._channel = channel
         self.reply = drive(exchange(call, stream=True), channel)
         self.reader = StreamReader(self.reply.context, **reading)
-        self.deltas = _deltas(channel, self.reply, self.reader, StreamTimeouts(call, self.reply.deadline))
+        limits = StreamTimeouts(call, self.reply.deadline)
+        self.deltas = _deltas(channel, self.reply.content, _Reading(self.reply, self.reader, limits))
         next(self.deltas)
 
     def close(self) -> None:
@@ -34,40 +35,65 @@ class OpenStream:
         self._channel.close()
 
 
-def _deltas(channel: Channel, reply: Reply, reader: StreamReader, limits: StreamTimeouts) -> Iterator[Any]:
-    """None once the first event has come, so that what stands in a stream's place is known; then the deltas."""
-    data: bytes | None = reply.content
-    begun = False
+class _Reading:
+    """What both kinds of stream decide alike: what a read brings, and whether there is another."""
+
+    def __init__(self, reply: Reply, reader: StreamReader, limits: StreamTimeouts) -> None:
+        self._reply = reply
+        self._reader = reader
+        self._limits = limits
+        self._begun = False
+
+    def take(self, data: bytes) -> list[Any]:
+        """The deltas of a read; ahead of the first, None once an event has come: it is known what the stream is."""
+        deltas: list[Any] = self._reader.feed(data)
+        if not self._begun and (deltas or self._reader.has_event):
+            self._begun = True
+            return [None, *deltas]
+        return deltas
+
+    def goes_on(self) -> bool:
+        """Whether to read again; the time until then is measured from here."""
+        if not self._reader.done:
+            self._limits.heard(self._reader)
+        return not self._reader.done
+
+    def failed(self, exc: Exception) -> None:
+        """Raise the error for a read that failed, unless the answer was whole by then."""
+        if not self._reader.complete:
+            raise self._limits.fault(exc, self._reader) from exc
+
+    def end(self) -> Iterable[Any]:
+        """The deltas that were left. Raises unless this is a good end."""
+        return self._reader.end() if self._begun else [None, *self._reader.end()]
+
+    @contextlib.contextmanager
+    def partial(self) -> Iterator[None]:
+        """Within it, an error gets what had arrived."""
+        try:
+            yield
+        except RequestError as error:
+            self._reader.attach_partial(error, self._reply.retry_count)
+            raise
+
+
+def _deltas(channel: Channel, first: bytes, reading: _Reading) -> Iterator[Any]:
+    data: bytes | None = first
     chunks, watch = channel.chunks, channel.watch
-    try:
+    with contextlib.closing(channel), reading.partial():
         while data is not None:
-            deltas = reader.feed(data)
-            if not begun and (deltas or reader.has_event):
-                begun = True
-                yield None
-            yield from deltas
-            if reader.done:
+            yield from reading.take(data)
+            if not reading.goes_on():
                 break
-            limits.heard(reader)
             try:
                 watch.until = NO_WAIT
                 data = next(chunks, None)
             except Exception as exc:
-                if reader.complete:
-                    break
-                raise limits.fault(exc, reader) from exc
-        last = reader.end() if begun else list(reader.end())
-        if not begun:
-            yield None
-        yield from last
+                reading.failed(exc)
+                break
+        yield from reading.end()
         with contextlib.suppress(Exception):  # the answer is whole; at most the connection is lost
             channel.settle()
-    except RequestError as error:
-        data, deltas = None, []  # the traceback shows them
-        reader.attach_partial(error, reply.retry_count)
-        raise
-    finally:
-        channel.close()
 
 
 class AsyncOpenStream:
@@ -77,7 +103,8 @@ class AsyncOpenStream:
         self._channel = channel
         self.reply = reply
         self.reader = StreamReader(reply.context, **reading)
-        self.deltas = _async_deltas(channel, reply, self.reader, StreamTimeouts(call, reply.deadline))
+        limits = StreamTimeouts(call, reply.deadline)
+        self.deltas = _async_deltas(channel, reply.content, _Reading(reply, self.reader, limits), limits)
 
     async def close(self) -> None:
         """Close the connection, unless the body has ended."""
@@ -102,42 +129,28 @@ async def open_stream(channel: AsyncChannel, call: Call, reading: Mapping[str, A
 
 
 async def _async_deltas(
-    channel: AsyncChannel, reply: Reply, reader: StreamReader, limits: StreamTimeouts
+    channel: AsyncChannel, first: bytes, reading: _Reading, limits: StreamTimeouts
 ) -> AsyncGenerator[Any, None]:
-    """`_deltas`, awaiting."""
-    data: bytes | None = reply.content
-    begun = False
+    data: bytes | None = first
     watchdog, chunks = channel.watchdog, channel.chunks
     watchdog.limit(limits.left)
     try:
-        while data is not None:
-            deltas = reader.feed(data)
-            if not begun and (deltas or reader.has_event):
-                begun = True
-                yield None
-            for delta in deltas:
-                yield delta
-            if reader.done:
-                break
-            limits.heard(reader)
-            try:
-                data = await watchdog.wait(anext(chunks, None))
-            except Exception as exc:
-                if reader.complete:
+        with reading.partial():
+            while data is not None:
+                for delta in reading.take(data):
+                    yield delta
+                if not reading.goes_on():
                     break
-                raise limits.fault(exc, reader) from exc
-        channel.ended = data is None
-        last = reader.end() if begun else list(reader.end())
-        if not begun:
-            yield None
-        for delta in last:
-            yield delta
-        with contextlib.suppress(Exception):  # the answer is whole; at most the connection is lost
-            await channel.settle()
-    except RequestError as error:
-        data, deltas = None, []  # the traceback shows them
-        reader.attach_partial(error, reply.retry_count)
-        raise
+                try:
+                    data = await watchdog.wait(anext(chunks, None))
+                except Exception as exc:
+                    reading.failed(exc)
+                    break
+            channel.ended = data is None
+            for delta in reading.end():
+                yield delta
+            with contextlib.suppress(Exception):
+                await channel.settle()
     finally:
         watchdog.stop()
         await channel.close()
