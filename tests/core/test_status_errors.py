@@ -190,8 +190,10 @@ def test_retry_after_may_be_a_date():
     assert _exchange.retry_after("Sun, 99 Nov 9999999 00:00:00 GMT", now) is None
 
 
-def test_retry_after_is_waited_for(client, server):
-    server.play(error(429, "慢", headers={"Retry-After": "0.2"}), json_reply(completion("好")))
+@pytest.mark.parametrize("name", ["Retry-After", "llm_provider-retry-after"])
+def test_retry_after_is_waited_for(client, server, name):
+    """LiteLLM's proxy relays that of the server behind it under another name."""
+    server.play(error(429, "慢", headers={name: "0.2"}), json_reply(completion("好")))
     client.chat(**ASK)
     first, second = server.requests
     assert 0.2 <= second.received_at - first.received_at < 1.5

@@ -33,6 +33,8 @@ logger = logging.getLogger("geekai_core")
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 529})
 BACKOFF_FIRST = 0.5
 BACKOFF_MOST = 8.0
+RETRY_AFTER = ("retry-after", "llm_provider-retry-after")
+"""Headers, the first that is there counts. The second is LiteLLM's proxy's, for that of the server behind it."""
 RETRY_AFTER_MOST = 60.0
 
 
@@ -180,7 +182,7 @@ def _wait(error: RequestError, attempt: int, max_retries: int) -> float | None:
     if isinstance(error, APIStatusError):
         if error.status_code not in RETRIED_STATUSES:
             return None
-        after = retry_after(error.headers.get("retry-after"), time.time())
+        after = retry_after(next(filter(None, map(error.headers.get, RETRY_AFTER)), None), time.time())
         return after if after is not None else backoff(attempt)
     return backoff(attempt) if error.retryable else None
 

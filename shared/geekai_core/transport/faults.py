@@ -55,8 +55,9 @@ def map_transport_error(
         untrusted = any(isinstance(link, ssl.SSLCertVerificationError) for link in chain)
         advice = _NO_TLS if plain else _UNTRUSTED if untrusted else ""
         return APIConnectionError(f"TLS with {where} failed: {words}{advice}")
-    if names[0] == "ProxyError" and "407" in words:
-        return APIConnectionError(f"{where} could not be reached: {words}{_PROXY_PASSWORD}")
+    if names[0] == "ProxyError" and words[0] in "45":  # the proxy's status: the server has seen nothing
+        advice = _PROXY_PASSWORD if words[:3] in ("401", "407") else _UNREACHED
+        return APIConnectionError(f"{where} could not be reached: {words}{advice}", retryable=words[0] == "5")
     if names[0] == "DecodingError":
         return InvalidResponseError(f"{where} compressed its answer wrongly: {words}")
     if limit := _limit(names):
