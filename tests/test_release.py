@@ -130,3 +130,21 @@ def test_the_changelog_keeps_its_form_and_knows_this_version() -> None:
     assert not numbers or numbers[0] <= Version(__version__)
     kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     assert set(re.findall(r"^### (.*)$", text, re.MULTILINE)) <= kinds
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"), [("langchain-geekai", "langchain"), ("llama-index-llms-geekai", "llama-index")]
+)
+def test_each_frameworks_own_name_brings_this_version_and_holds_no_code(
+    name: str, extra: str, metadata: Message, tmp_path: Path
+) -> None:
+    subprocess.run([sys.executable, "scripts/_names.py", str(tmp_path)], cwd=ROOT, check=True)
+    folder = tmp_path / name
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)], cwd=folder, check=True)
+    module = f"{name.replace('-', '_')}-{__version__}"
+    wheel = zipfile.ZipFile(tmp_path / f"{module}-py3-none-any.whl")
+    assert {file.partition("/")[0] for file in wheel.namelist()} == {f"{module}.dist-info"}
+    found = message_from_bytes(wheel.read(f"{module}.dist-info/METADATA"))
+    assert found.get_all("Requires-Dist") == [f"geekai[{extra}]=={__version__}"]
+    for field in ("Version", "License-Expression", "Requires-Python", "Classifier", "Project-URL"):
+        assert found.get_all(field) == metadata.get_all(field)
