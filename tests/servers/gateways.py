@@ -1,0 +1,94 @@
+"""nginx, HAProxy and tinyproxy before a server, each as a context manager. Raises `NotInstalledError`."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.servers.running import free_port, program, running
+
+NGINX = """
+daemon off; worker_processes 1; error_log stderr; pid {folder}/nginx.pid;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/f;
+    uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+    server {{
+        listen 127.0.0.1:{port}{tls};
+        location / {{ proxy_pass {behind}; {settings} }}
+    }}
+}}
+"""
+HAPROXY = """
+global
+    maxconn 512
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 30s
+    timeout server 30s
+    retries 0
+frontend front
+    bind 127.0.0.1:{port}
+    {front}
+    default_backend back
+backend back
+    {back}
+    server only {behind}
+"""
+TINYPROXY = """
+Port {port}
+Listen 127.0.0.1
+Timeout 60
+MaxClients 100
+BasicAuth {user} {password}
+"""
+
+
+@contextmanager
+def nginx(behind: str, settings: str = "", certificate: Path | None = None) -> Iterator[str]:
+    """nginx before the origin `behind`, with these settings of its location; with a certificate it speaks TLS."""
+    path, port = program("nginx", "gateways"), free_port()
+    tls = f" ssl; ssl_certificate {certificate}; ssl_certificate_key {certificate}" if certificate else ""
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "nginx.conf")
+        config.write_text(NGINX.format(folder=folder, port=port, tls=tls, behind=behind, settings=settings))
+        with running([path, "-c", str(config), "-p", folder], port):
+            yield f"{'https' if certificate else 'http'}://localhost:{port}"
+
+
+@contextmanager
+def haproxy(behind: str, front: str = "", back: str = "") -> Iterator[str]:
+    """HAProxy before the origin `behind`, with these settings of its frontend and backend."""
+    path, port = program("haproxy", "gateways"), free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "haproxy.cfg")
+        config.write_text(HAPROXY.format(port=port, behind=behind.partition("//")[2], front=front, back=back))
+        with running([path, "-f", str(config)], port):
+            yield f"http://localhost:{port}"
+
+
+@contextmanager
+def tinyproxy(user: str, password: str) -> Iterator[str]:
+    """A forward proxy that wants a user and a password; gives its `host:port`."""
+    path, port = program("tinyproxy", "gateways"), free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder, "tinyproxy.conf")
+        config.write_text(TINYPROXY.format(port=port, user=user, password=password))
+        with running([path, "-d", "-c", str(config)], port):
+            yield f"localhost:{port}"
+
+
+def certificate_for_localhost(folder: Path) -> Path:
+    """A new certificate for localhost, and its key, in one file. It is its own authority."""
+    command = [program("openssl", "gateways"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    both = folder / "both.pem"
+    both.write_text(certificate.read_text() + key.read_text())
+    return both
