@@ -71,6 +71,19 @@ def _langchain() -> Iterable[Bound]:
     yield Bound("requests/s at 1,000 in flight over 50, `fast`", "ourselves", 3, LC, more, less, at_least=True)
     core = "langchain-core alone"
     yield _pair(LC, "import, over the framework's", "langchain-openai's", 0.12, "import", us, them, core)
+    yield _pair(
+        LC,
+        "import in instructions, over the framework's",
+        "langchain-openai's",
+        0.12,
+        "import in instructions",
+        us,
+        them,
+        core,
+    )
+    yield _pair(LC, "v1 stream, 2,000 chunks", them, 0.25, "stream v1 2000", us, them)
+    yield _pair(LC, "v3 stream, 2,000 chunks", them, 0.25, "stream v3 2000", us, them)
+    yield _pair(LC, "memory, 1,000 streams open", them, 0.85, "memory, 1,000 streams open", us, them)
     yield _pair(LC, "construction", them, 0.05, "construction", us, them)
     yield _pair(LC, "`bind_tools` of 20 tools and a call", them, 0.35, "bind 20 tools and call", us, them)
     long, short = ("linear 50000", "our part"), ("linear 2000", "our part")
@@ -100,6 +113,10 @@ def _llama_index() -> Iterable[Bound]:
     yield _pair(LI, "sequential `chat`, 1 KB", them, 0.42, "chat 1 KB", us, them)
     core = "llama-index-core alone"
     yield _pair(LI, "import, over the framework's", f"{them}'s", 0.12, "import", us, them, core)
+    yield _pair(
+        LI, "import in instructions, over the framework's", f"{them}'s", 0.12, "import in instructions", us, them, core
+    )
+    yield _pair(LI, "memory, 1,000 streams open", them, 0.85, "memory, 1,000 streams open", us, them)
 
 
 BOUNDS = (*_langchain(), *_llama_index())

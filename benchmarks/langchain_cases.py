@@ -10,7 +10,7 @@ import httpx
 from langchain_core.language_models.chat_models import BaseChatModel
 from langchain_core.tools import StructuredTool
 
-from benchmarks import floors
+from benchmarks import floors, usual
 from benchmarks.langchain_sides import (
     ASKED,
     LONG,
@@ -283,9 +283,20 @@ def processes(options: Options) -> list[Case]:
     return found
 
 
+def usual_work(options: Options) -> list[Case]:
+    """What users meet beside these."""
+    return [
+        *usual.newer_streams(options, {"ChatGeekAI": geekai, "ChatOpenAI": openai}, ASKED),
+        usual.kit(lambda url: functools.partial(geekai(url).invoke, ASKED)),
+        usual.collecting(options, geekai, openai),
+        usual.anew("ChatGeekAI", "ChatOpenAI"),
+        *usual.imports(IMPORTS),
+    ]
+
+
 def cases(options: Options) -> list[Case]:
     """Everything that this group measures."""
-    parts = (streams, long_streams, tool_arguments, whole, many_in_flight, calls, processes)
+    parts = (streams, long_streams, tool_arguments, whole, many_in_flight, calls, processes, usual_work)
     return [case for part in parts for case in part(options)]
 
 

@@ -12,8 +12,8 @@ from llama_index.core.llms.callbacks import llm_chat_callback
 from llama_index.core.llms.custom import CustomLLM
 from llama_index.core.tools import FunctionTool
 
-from benchmarks import floors
-from benchmarks.measure import Case, Options, Work, child_cpu, run_group, without_aiohttp
+from benchmarks import floors, usual
+from benchmarks.measure import Case, Options, Work, child_cpu, child_memory, linux, run_group, without_aiohttp
 
 KEY = "sk-bench"
 ASKED = [ChatMessage("Hi")]
@@ -208,6 +208,49 @@ def whole(options: Options) -> list[Case]:
     return found
 
 
+IMPORTS = {
+    "llama-index-core alone": "from llama_index.core.llms.function_calling import FunctionCallingLLM",
+    "GeekAI": "from llama_index_geekai import GeekAI",
+    "OpenAILike": "from llama_index.llms.openai_like import OpenAILike",
+}
+MODELS = {
+    "GeekAI": "GeekAI(model='bench', api_key='k', api_base=url)",
+    "OpenAILike": "OpenAILike(model='bench', api_key='k', api_base=url, is_chat_model=True)",
+}
+OPEN = """
+import asyncio, sys, resource
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+url = sys.argv[1]
+{prepare}
+from llama_index.core.llms import ChatMessage
+model = {model}
+async def opened():
+    responses = await model.astream_chat([ChatMessage("Hi")])
+    await anext(responses)
+    return responses
+async def all_opened():
+    return await asyncio.gather(*(opened() for _ in range({count})))
+loop = asyncio.new_event_loop()
+kept = loop.run_until_complete(all_opened())
+"""
+
+
+def usual_work(options: Options) -> list[Case]:
+    """What users meet beside these."""
+
+    def memory() -> dict[str, Work]:
+        code = {name: OPEN.format(prepare=IMPORTS[name], model=model, count=1000) for name, model in MODELS.items()}
+        return {name: functools.partial(child_memory, text, f"{options.url}/hold-5") for name, text in code.items()}
+
+    found = [
+        usual.kit(lambda url: functools.partial(geekai(url).chat, ASKED)),
+        usual.anew("GeekAI", "OpenAILike"),
+        *usual.imports(IMPORTS),
+    ]
+    return [*found, *([Case("memory, 1,000 streams open", "process", 1, memory, 2)] if linux() else ())]
+
+
 def calls(options: Options) -> list[Case]:
     """What is paid once per model and per call with tools."""
 
@@ -228,12 +271,7 @@ def calls(options: Options) -> list[Case]:
             "OpenAILike": functools.partial(steps, openai_like(base), tools()),
         }
 
-    imports = {
-        "llama-index-core alone": "from llama_index.core.llms.function_calling import FunctionCallingLLM",
-        "GeekAI": "from llama_index_geekai import GeekAI",
-        "OpenAILike": "from llama_index.llms.openai_like import OpenAILike",
-    }
-    fresh = {name: functools.partial(child_cpu, code) for name, code in imports.items()}
+    fresh = {name: functools.partial(child_cpu, code) for name, code in IMPORTS.items()}
     return [
         Case("construction", "model", 200, constructions, 7, quick=True),
         Case("chat with 20 tools", "call", 20, with_tools, 7, quick=True),
@@ -243,7 +281,7 @@ def calls(options: Options) -> list[Case]:
 
 def cases(options: Options) -> list[Case]:
     """Everything that this group measures."""
-    parts = (streams, long_streams, tool_arguments, whole, calls)
+    parts = (streams, long_streams, tool_arguments, whole, calls, usual_work)
     return [case for part in parts for case in part(options)]
 
 

@@ -6,11 +6,14 @@ import argparse
 import asyncio
 import contextlib
 import fnmatch
+import functools
 import gc
 import inspect
 import json
 import os
+import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -161,6 +164,28 @@ def child_memory(code: str, url: str) -> tuple[float, float]:
     done = subprocess.run([sys.executable, "-c", code + tail, url], check=True, capture_output=True, text=True)
     size = int(done.stdout.split()[-1]) / 1024
     return size, size
+
+
+def child_count(module: str, name: str) -> tuple[float, float]:
+    """The number that a module of ours prints in a fresh interpreter. Twice, as `child_memory` does."""
+    done = subprocess.run([sys.executable, "-m", module, name], check=True, capture_output=True, text=True)
+    count = float(done.stdout.split()[-1])
+    return count, count
+
+
+@functools.cache
+def child_instructions(code: str) -> tuple[float, float]:
+    """Millions of instructions of a fresh interpreter that runs `code`, counted once by valgrind. Twice, as above."""
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, "-c", code]
+    env = {**os.environ, "PYTHONHASHSEED": "0"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=env)
+    (count,) = re.findall(r"Collected : (\d+)", done.stderr)
+    return int(count) / 1e6, int(count) / 1e6
+
+
+def valgrind() -> bool:
+    """Whether instructions can be counted here."""
+    return shutil.which("valgrind") is not None
 
 
 def linux() -> bool:

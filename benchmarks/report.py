@@ -60,7 +60,7 @@ def sides_table(cases: Mapping[str, Any]) -> str:
     """The CPU of every side of every case, with half the distance between its quartiles."""
     lines = ["| work | side | CPU | ± | wall |", "|---|---|---|---|---|"]
     for name, case in cases.items():
-        scale, unit = (1, "MiB") if name.startswith("memory") else SCALES.get(case["unit"], (1e3, "ms"))
+        scale, unit = _scale(name, case["unit"])
         for side, spent in case["sides"].items():
             cpu, wall = statistics.median(spent["cpu"]), statistics.median(spent["wall"])
             columns = (f"{cpu * scale:.4g} {unit}", f"{_spread(spent['cpu']) * scale:.2g}", f"{wall * scale:.4g}")
@@ -68,6 +68,13 @@ def sides_table(cases: Mapping[str, Any]) -> str:
         for side, why in case.get("failed", {}).items():
             lines.append(f"| {name}, a {case['unit']} | {side} | failed: {why.replace('|', '/')} | | |")
     return "\n".join(lines)
+
+
+def _scale(name: str, unit: str) -> tuple[float, str]:
+    """What a case's numbers are multiplied by, and their unit."""
+    counted = {"memory": "MiB", "connections": "connections", "import in instructions": "million instructions"}
+    found = [counts for start, counts in counted.items() if name.startswith(start)]
+    return (1, found[0]) if found else SCALES.get(unit, (1e3, "ms"))
 
 
 def _spread(values: list[float]) -> float:
