@@ -33,8 +33,6 @@ logger = logging.getLogger("geekai_core")
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504, 529})
 BACKOFF_FIRST = 0.5
 BACKOFF_MOST = 8.0
-RETRY_AFTER = ("retry-after", "llm_provider-retry-after")
-"""Headers, the first that is there counts. The second is LiteLLM's proxy's, for that of the server behind it."""
 RETRY_AFTER_MOST = 60.0
 
 
@@ -177,14 +175,12 @@ def _timed(error: RequestError, deadline: Deadline) -> RequestError:
 
 def _wait(error: RequestError, attempt: int, max_retries: int) -> float | None:
     """Seconds until the next attempt, or None: give up."""
-    if attempt >= max_retries:
+    status, headers = (error.status_code, error.headers) if isinstance(error, APIStatusError) else (None, {})
+    if attempt >= max_retries or not (error.retryable if status is None else status in RETRIED_STATUSES):
         return None
-    if isinstance(error, APIStatusError):
-        if error.status_code not in RETRIED_STATUSES:
-            return None
-        after = retry_after(next(filter(None, map(error.headers.get, RETRY_AFTER)), None), time.time())
-        return after if after is not None else backoff(attempt)
-    return backoff(attempt) if error.retryable else None
+    # The second is how LiteLLM's proxy relays that of the server behind it.
+    after = retry_after(headers.get("retry-after") or headers.get("llm_provider-retry-after"), time.time())
+    return backoff(attempt) if after is None else after
 
 
 def backoff(attempt: int, draw: Callable[[], float] = random.random) -> float:

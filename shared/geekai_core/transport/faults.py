@@ -31,7 +31,7 @@ _UNREACHED = " [check base_url or GEEKAI_BASE_URL, the network and the proxy]"
 _NOTHING_THERE = " [nothing listens there: is geekai-local running?]"
 _NO_TLS = " [the port seems to speak plain HTTP: use http:// in the base URL]"
 _UNTRUSTED = " [the certificate is not trusted here: name the file of its authority in SSL_CERT_FILE]"
-_PROXY_PASSWORD = " [a proxy wants a user and a password: GEEKAI_PROXY=http://user:password@host:port]"
+_PASSWORD = " [a proxy wants a user and a password: GEEKAI_PROXY=http://user:password@host:port]"
 _UNANSWERED = " [raise timeout=…; it may have been billed, so it is not sent again]"
 
 
@@ -56,8 +56,8 @@ def map_transport_error(
         advice = _NO_TLS if plain else _UNTRUSTED if untrusted else ""
         return APIConnectionError(f"TLS with {where} failed: {words}{advice}")
     if names[0] == "ProxyError" and words[0] in "45":  # the proxy's status: the server has seen nothing
-        advice = _PROXY_PASSWORD if words[:3] in ("401", "407") else _UNREACHED
-        return APIConnectionError(f"{where} could not be reached: {words}{advice}", retryable=words[0] == "5")
+        words += _PASSWORD if words[:3] in ("401", "407") else _UNREACHED
+        return APIConnectionError(f"{where} could not be reached: {words}", retryable=words[0] == "5")
     if names[0] == "DecodingError":
         return InvalidResponseError(f"{where} compressed its answer wrongly: {words}")
     if limit := _limit(names):
@@ -70,9 +70,9 @@ def map_transport_error(
     begun = _is_of_an_answer(chain) if begun is None else begun
     verb = "broke off its answer" if begun else "could not be reached"
     retryable = not begun and any(base.__name__ in _RETRYABLE for base in type(exc).__mro__)
-    refused = any(isinstance(link, ConnectionRefusedError) for link in chain)
-    advice = _NOTHING_THERE if refused and is_here(url) else _UNREACHED
-    return APIConnectionError(f"{where} {verb}: {words}{'' if begun else advice}", retryable=retryable)
+    refused = is_here(url) and any(isinstance(link, ConnectionRefusedError) for link in chain)
+    advice = "" if begun else _NOTHING_THERE if refused else _UNREACHED
+    return APIConnectionError(f"{where} {verb}: {words}{advice}", retryable=retryable)
 
 
 def _blot_out(secrets: Secrets, exc: Exception) -> None:
