@@ -21,6 +21,7 @@ from geekai_core.request.body import call_fields, chat_body, wants_json
 from geekai_core.request.hints import unknown_field
 from geekai_core.response.answers import Context, read_answer
 from geekai_core.response.chats import read_chat, read_task
+from geekai_core.response.error_bodies import error_words
 from geekai_core.response.rerank import mapped_back, read_rows, score
 from geekai_core.transport.calls import Call, Operation, Sleep
 from geekai_core.transport.exchange import Reply
@@ -181,12 +182,12 @@ def is_done(task: ChatCompletion) -> bool:
     """
     status = (task.status or "").lower()
     if status in _FAILED or (task.error and not task.choices):
-        words = getattr(task.error, "message", task.error)  # in place of an object, the server may send its words
+        words, code = error_words(task.raw)
         raise TaskFailedError(
             f"the task {task.id} ended as '{task.status}': {words or 'the server gave no reason'}",
             task_id=task.id,
             status=task.status,
-            code=getattr(task.error, "code", None),
+            code=code,
             body=task.raw,
             request_id=task.request_id,
         )

@@ -68,7 +68,16 @@ def test_every_word_for_failed_raises_with_the_reason(client, server, word):
     [
         ({"error": "没钱了"}, "没钱了"),
         ({"error": {"message": None}}, "no reason"),
-        ({"message": "ignored"}, "no reason"),
+        ({}, "no reason"),
+        ({"message": "内容违规"}, "'failed': 内容违规$"),
+        ({"msg": "内容违规"}, "'failed': 内容违规$"),
+        ({"detail": "内容违规"}, "'failed': 内容违规$"),
+        ({"error": {"detail": "内容违规"}}, "'failed': 内容违规$"),
+        ({"error": {"error": {"message": "内容违规"}}}, "'failed': 内容违规$"),
+        ({"detail": [{"loc": ["body", "n"], "msg": "too many"}]}, "'failed': body.n: too many$"),
+        ({"base_resp": {"status_code": 1026, "status_msg": "内容违规"}}, "'failed': 内容违规$"),
+        ({"fail_reason": "内容违规"}, "'failed': 内容违规$"),
+        ({"error": False, "message": "内容违规"}, "'failed': 内容违规$"),
     ],
 )
 def test_a_failure_without_details_is_told_as_far_as_it_goes(client, server, fields, words):

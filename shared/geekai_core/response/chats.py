@@ -39,7 +39,7 @@ def read_task(content: bytes, context: Context, reading: Mapping[str, Any] | Non
     body = read_object(content, context)
     if is_error(body) and not (body.get("status") and body.get("id")):
         raise context.error(content)
-    if body.get("error"):  # its words will be an error's
+    if body.get("error") or not body.get("choices"):  # its words will be an error's
         body = {name: redact(value, context.secrets) for name, value in body.items()}
     return _chat_from(body, context, content, reading)
 

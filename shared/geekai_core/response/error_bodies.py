@@ -95,7 +95,10 @@ def error_words(body: Any) -> tuple[str | None, str | int | None]:
     return message, code if isinstance(code, (str, int)) else None
 
 
-_WORD_KEYS = ("message", "msg", "detail", "details", "status_msg", "error_msg", "reason")
+_WORD_KEYS = (
+    *("message", "msg", "detail", "details", "status_msg", "error_msg", "error_message"),
+    *("reason", "fail_reason", "failure_reason"),
+)
 
 
 def _source(body: Mapping[str, Any]) -> Mapping[str, Any]:
