@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
 OF_THEIR_OWN = {"demo", "observability", "third_adapter"}  # they have no options, and tests of their own
 
+LINES = {"bulk_ray": 140}  # what a run of days must bear
+
 
 def test_every_example_is_found() -> None:
     assert len(EXAMPLES) >= 11
@@ -22,7 +24,7 @@ def test_every_example_is_found() -> None:
 @pytest.mark.parametrize("name", sorted(set(EXAMPLES) - OF_THEIR_OWN))
 def test_an_example_is_short_and_says_how_it_is_run(name: str) -> None:
     text = (ROOT / f"examples/{name}.py").read_text(encoding="utf-8")
-    assert text.count("\n") <= 80
+    assert text.count("\n") <= LINES.get(name, 80)
     assert f"\n    python examples/{name}.py" in text
     assert "`geekai-local`" in text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -135,6 +136,75 @@ def test_a_run_that_broke_off_is_taken_up_where_it_ended(server: ScriptedServer,
 
     bulk_ray.main(*files)
     assert asked(server) == Counter(["row-39"])
+
+
+def test_a_row_that_cannot_be_asked_fails_by_name_and_the_others_are_answered(
+    server: ScriptedServer, files: tuple[Path, Path]
+) -> None:
+    lines = [
+        '{"id": "row-40", "question": null}',
+        '{"id": "row-41"}',
+        '{"id": "half-\\ud83d", "question": "?"}',
+        '{"id": "row-43", "question": "问题 43\\ud83d?"}',
+        '{"id": null, "question": ["?"]}',
+        '{"id": "row-4',
+        "",
+        "7",
+    ]
+    with files[0].open("a", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    with pytest.raises(SystemExit) as ended:
+        bulk_ray.main(*files, actors=1)
+    failed = [line.partition(": ")[0] for line in str(ended.value).splitlines()]
+    assert failed == ["'row-40'", "'row-41'", r"'half-\ud83d'", "None", "line 46", "line 47", "line 48"]
+    assert sorted(row["id"] for row in written(files[1])) == sorted([*ALL, "row-43"])
+    assert "问题 43\ufffd?" in [question(request) for request in server.requests]
+
+
+def test_a_full_disk_ends_the_asking(
+    server: ScriptedServer, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device is full once a part is to be written: no row of another part is asked."""
+
+    class Full(bulk_ray.Asker):
+        async def __call__(self, batch: dict[str, Any]) -> dict[str, list[Any]]:
+            self.folder = Path("/dev/full")  # whatever is written beneath it cannot be
+            return await super().__call__(batch)
+
+    monkeypatch.setattr(bulk_ray, "Asker", Full)
+    with pytest.raises(ray.exceptions.RayTaskError, match=r"NotADirectoryError|No space left"):
+        bulk_ray.main(*files, actors=1, at_once=4)
+    assert written(files[1]) == []
+    assert len(server.requests) <= 12, "a part of about eight, and what was under way"
+
+
+def test_a_cut_part_is_named_keeps_its_sound_rows_and_only_the_others_are_asked_again(
+    server: ScriptedServer, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bulk_ray.main(*files, actors=1)
+    part = min(files[1].glob("part-*.jsonl"))
+    lines = part.read_bytes().splitlines(keepends=True)
+    part.write_bytes(b"".join(lines)[:-20])
+    lost = json.loads(lines[-1])["id"]
+    server.requests.clear()
+    capsys.readouterr()
+    bulk_ray.main(*files, actors=1)
+    assert f"{part} has a broken line: " in capsys.readouterr().err
+    assert asked(server) == Counter([lost])
+    assert sorted(row["id"] for row in written(files[1])) == sorted(ALL)
+
+
+def test_a_second_run_on_the_same_answers_says_so_and_asks_nothing(
+    server: ScriptedServer, files: tuple[Path, Path]
+) -> None:
+    files[1].mkdir()
+    with (files[1] / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(SystemExit, match="another run writes to"):
+            bulk_ray.main(*files, actors=1)
+    assert server.requests == []
+    bulk_ray.main(*files, actors=1)
+    assert sorted(row["id"] for row in written(files[1])) == sorted(ALL)
 
 
 def test_an_actor_killed_in_mid_run_loses_no_row_and_writes_none_twice(
