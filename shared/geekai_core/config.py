@@ -61,8 +61,7 @@ class Config:
     """What is secret of the settings beside the key."""
 
     def __post_init__(self) -> None:
-        proxies = [self.proxy, *(os.environ.get(name) for name in _PROXIES)]
-        texts = [text for proxy in proxies for text in address_secrets(proxy)]
+        texts = [text for proxy in (self.proxy, *map(os.environ.get, _PROXIES)) for text in address_secrets(proxy)]
         texts += [*secret_values(self.default_headers), *secret_values(self.default_query)]
         object.__setattr__(self, "hidden", (*texts, *key_like(self.base_url)))
 

@@ -96,8 +96,15 @@ def error_words(body: Any) -> tuple[str | None, str | int | None]:
 
 
 _WORD_KEYS = (
-    *("message", "msg", "detail", "details", "status_msg", "error_msg", "error_message"),
-    *("reason", "fail_reason", "failure_reason"),
+    "message",
+    "msg",
+    "detail",
+    "details",
+    "status_msg",
+    "error_msg",
+    "error_message",
+    "reason",
+    "fail_reason",
 )
 
 
