@@ -95,17 +95,7 @@ def error_words(body: Any) -> tuple[str | None, str | int | None]:
     return message, code if isinstance(code, (str, int)) else None
 
 
-_WORD_KEYS = (
-    "message",
-    "msg",
-    "detail",
-    "details",
-    "status_msg",
-    "error_msg",
-    "error_message",
-    "reason",
-    "fail_reason",
-)
+_WORD_KEYS = ("message", "msg", "detail", "details", "status_msg", "error_msg", "reason", "fail_reason")
 
 
 def _source(body: Mapping[str, Any]) -> Mapping[str, Any]:
