@@ -22,7 +22,7 @@ BUDGETS = {
 }
 """Lines of code; a twentieth more is borne, so that no change of a few lines has to touch this table."""
 OVER = {
-    "geekai_core": 6_006,
+    "geekai_core": 5_998,
     "geekai_cli": 620,
     "langchain_geekai": 1_364,
 }
