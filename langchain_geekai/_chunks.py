@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from langchain_core import messages
@@ -17,6 +17,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from geekai_core import ChatCompletion, Delta, ToolCallPiece
 from geekai_core.adapters.unvalidated import construct_unvalidated
+from geekai_core.conversation import Outcome
 from langchain_geekai._blocks import end_blocks
 from langchain_geekai._response import PROVIDER, ParsedAnswer, read_calls
 
@@ -64,13 +65,16 @@ class Chunks:
 
     `v1`: LangChain turns each chunk into blocks, and so does its v3 bridge (`bridged`), which keeps the last value
     of each piece of metadata. Answers beyond the first (`n`) have no chunks; they come as `other_choices` at the end.
+    `holds`: text is held back until it may be JSON, since an answer without any may be asked for again.
     """
 
-    __slots__ = ("_as_blocks", "_logprobs")
+    __slots__ = ("_as_blocks", "_logprobs", "held", "outcome")
 
-    def __init__(self, *, v1: bool, bridged: bool) -> None:
+    def __init__(self, *, v1: bool, bridged: bool, holds: bool) -> None:
         self._as_blocks = v1 or bridged
         self._logprobs = not bridged
+        self.held: str | None = "" if holds else None
+        self.outcome: Outcome | None = None
 
     def add(self, delta: Delta) -> ChatGenerationChunk | None:
         """What a delta adds, as a chunk; None where that is nothing that is certain before the end.
@@ -83,10 +87,26 @@ class Chunks:
         if delta.logprobs is not None and self._logprobs:
             metadata["logprobs"] = delta.logprobs
         content, reasoning, pieces = delta.content, delta.reasoning_content, delta.tool_calls
+        if self.held is not None:
+            content = self._released(content or "", pieces)
         if not content and reasoning is None and pieces is None and len(metadata) == 1:
             return None
         kwargs = {} if reasoning is None else {"reasoning_content": reasoning}
         return build_chunk(content or "", kwargs, metadata, pieces)
+
+    def _released(self, content: str, pieces: Pieces) -> str:
+        """The text that may be told now; behind the beginning of an object all of it may."""
+        text = f"{self.held}{content}"
+        self.held = text if not pieces and "{" not in content and text.lstrip()[:1] != "[" else None
+        return "" if self.held is not None else text
+
+    def ends(self, wanted: Mapping[str, Any]) -> Iterator[ChatGenerationChunk]:
+        """The last chunks: what was held back of the answer that counts, and what is left to say of it."""
+        assert self.outcome is not None, "the stream has ended"
+        answer = self.outcome.answer
+        if self.held is not None and answer.message.content:
+            yield build_chunk(answer.message.content, {}, {"model_provider": PROVIDER}, None)
+        yield self.end(answer, wanted)
 
     def end(self, answer: ChatCompletion, wanted: Mapping[str, Any]) -> ChatGenerationChunk:
         """What is left to say at the end, each thing once. `wanted`: keywords of `ParsedAnswer`."""

@@ -12,13 +12,15 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.runnables import RunnableConfig
 from langchain_core.utils.function_calling import convert_to_json_schema
 from langchain_core.utils.pydantic import create_model_v2, is_basemodel_subclass
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from geekai_core import ConfigurationError, GeekAIError, InvalidResponseError, Message
 from geekai_core.conversation import Goal
 from geekai_core.request.schemas import plain_schema, schema_of
 from geekai_core.request.structured import Rung, request_fields, rungs, schema_name, wire_format
+from geekai_core.response.finish import refusal_words
 from geekai_core.response.json_text import answer_json, cut_short, partial_json
+from geekai_core.response.unpacked import unpacked
 from langchain_geekai._errors import ModelRefusalError, StructuredOutputError
 from langchain_geekai._request import to_wire_messages
 
@@ -35,12 +37,12 @@ def plan_for(schema: Any, method: str | None, *, strict: bool | None, supports_t
     return plan if schema is None else {**plan, **_shape(schema), **({"form": schema} if validator(schema) else {})}
 
 
-def goal_of(plan: Plan | None) -> Goal | None:
+def goal_of(plan: Plan | None, *, repairs: bool) -> Goal | None:
     """The goal that a plan describes; None without a schema."""
     if plan is None or "schema" not in plan:
         return None
     fields = {key: value for key, value in plan.items() if key != "form"}
-    return Goal(**fields, check=validator(plan.get("form")))
+    return Goal(**fields, check=validator(plan.get("form")), repairs=repairs)
 
 
 def answer_class(fields: Mapping[str, Any]) -> Any:
@@ -51,7 +53,8 @@ def answer_class(fields: Mapping[str, Any]) -> Any:
 
 def parsed_fields(form: Any, message: AIMessage) -> dict[str, Any]:
     """`parsed`, the object of class `form` that an answer holds, if there is one."""
-    value = AnswerParser(form=form, name=form.__name__).outcome(message)["parsed"]
+    shape = _shape(form)
+    value = AnswerParser(form=form, name=form.__name__, shape=shape["schema"]).outcome(message)["parsed"]
     return {} if value is None else {"parsed": value}
 
 
@@ -93,6 +96,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
     form: Any = None
     rung: Rung = "json_schema"
     name: str = "answer"
+    shape: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def _type(self) -> str:
@@ -131,7 +135,7 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
             else:
                 if any(call["name"] != schema_name(self.name) for call in message.tool_calls):
                     return None  # another tool, which was offered beside
-                value = answer_json(_plain(message), self.rung)
+                value = unpacked(answer_json(_plain(message), self.rung), self.shape)
             validate = validator(self.form)
             return validate(value) if validate and value is not None else value
         except (InvalidResponseError, ValueError, TypeError) as exc:
@@ -154,10 +158,9 @@ def _plain(message: AIMessage) -> Message:
 
 def _raise_if_refused(message: BaseMessage) -> None:
     """Raise `ModelRefusalError` for an answer that is a refusal."""
-    words = message.additional_kwargs.get("refusal")
-    if words or message.response_metadata.get("finish_reason") == "content_filter":
-        reason = f"the model refused: {words or 'its answer was withheld by a content filter'}"
-        raise ModelRefusalError(reason, message)
+    refusal = refusal_words(message.additional_kwargs.get("refusal"), message.response_metadata.get("finish_reason"))
+    if refusal is not None:
+        raise ModelRefusalError(refusal, message)
 
 
 def _json_text(message: BaseMessage) -> str:

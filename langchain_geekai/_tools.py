@@ -14,7 +14,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from geekai_core.request.hints import warn_undescribed
 from geekai_core.request.schemas import tool_parameters
-from geekai_core.request.tools import split_switches, wire_choice
+from geekai_core.request.tools import is_vendors_own, split_switches, wire_choice
 from langchain_geekai._content import cache_mark
 
 Tool = dict[str, Any]
@@ -49,8 +49,8 @@ _converted: dict[tuple[Any, ...], tuple[weakref.ref[Any], Tool]] = {}
 def to_wire_tool(tool: Any, strict: bool | None = None) -> Tool:
     """One tool. Agents bind the same tools anew at each step, so a tool is converted once for as long as it lives."""
     if isinstance(tool, dict):
-        if isinstance(tool.get("type"), str) and tool["type"] not in ("function", "object"):
-            return tool  # another vendor's own
+        if is_vendors_own(tool):
+            return tool
         return convert_to_openai_tool(tool, strict=strict)
     current = (getattr(tool, name, None) for name in ("name", "description"))  # which may be assigned anew
     key = (id(tool), strict, *current, id(getattr(tool, "args_schema", None)))

@@ -14,7 +14,7 @@ from pydantic import ConfigDict
 from geekai_core import ChatCompletion
 from geekai_core.adapters.requests import chat_request
 from geekai_core.collecting import Collected
-from geekai_core.conversation import Request
+from geekai_core.conversation import Outcome, Request
 from geekai_core.models import supports_tools
 from geekai_core.request.body import flat_bodies
 from geekai_core.request.hints import warn_unable
@@ -124,11 +124,20 @@ class ChatGeekAI(GeekAIModel):
         if stop is not None:
             call["stop"] = stop
         wire = to_wire_messages(messages)
-        return chat_request(self, wire, call, also=self.model_kwargs, goal=goal_of(plan), stream=stream)
+        return chat_request(
+            self, wire, call, also=self.model_kwargs, goal=goal_of(plan, repairs=not stream), stream=stream
+        )
 
     def _wanted(self, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """What a call wants beside the answer: keywords of `ParsedAnswer`."""
         return {"form": answer_class(kwargs), "headers": self.include_response_headers}
+
+    def _opening(
+        self, messages: list[BaseMessage], stop: list[str] | None, kwargs: Mapping[str, Any], *, bridged: bool
+    ) -> tuple[Request, Chunks]:
+        """A stream's request, and what makes its chunks."""
+        request = self._request(messages, stop, kwargs, stream=True)
+        return request, Chunks(v1=self.output_version == "v1", bridged=bridged, holds=request.goal is not None)
 
     def _generate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
@@ -147,30 +156,34 @@ class ChatGeekAI(GeekAIModel):
     def _stream(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> Iterator[ChatGenerationChunk]:
-        chunks = Chunks(v1=self.output_version == "v1", bridged=run_manager is not None)
         with langchain_errors():
-            request = self._request(messages, stop, kwargs, stream=True)
+            request, chunks = self._opening(messages, stop, kwargs, bridged=run_manager is not None)
             with self._clients()[0].converse_streaming(request) as stream:
-                for delta in stream:
-                    if (chunk := chunks.add(delta)) is not None:
-                        if run_manager:
-                            run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                        yield chunk
-                yield chunks.end(stream.answer, self._wanted(kwargs))
+                while chunks.outcome is None:
+                    for delta in stream:
+                        if (chunk := chunks.add(delta)) is not None:
+                            if run_manager:
+                                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                            yield chunk
+                    chunks.outcome = Outcome(stream.answer) if chunks.held is None else stream.outcome()
+                for chunk in chunks.ends(self._wanted(kwargs)):
+                    yield chunk
 
     async def _astream(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **kwargs: Any
     ) -> AsyncIterator[ChatGenerationChunk]:
-        chunks = Chunks(v1=self.output_version == "v1", bridged=run_manager is not None)
         with langchain_errors():
-            request = self._request(messages, stop, kwargs, stream=True)
+            request, chunks = self._opening(messages, stop, kwargs, bridged=run_manager is not None)
             async with self._clients()[1].converse_streaming(request) as stream:
-                async for delta in stream:
-                    if (chunk := chunks.add(delta)) is not None:
-                        if run_manager:
-                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                        yield chunk
-                yield chunks.end(stream.answer, self._wanted(kwargs))
+                while chunks.outcome is None:
+                    async for delta in stream:
+                        if (chunk := chunks.add(delta)) is not None:
+                            if run_manager:
+                                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                            yield chunk
+                    chunks.outcome = Outcome(stream.answer) if chunks.held is None else await stream.outcome()
+                for chunk in chunks.ends(self._wanted(kwargs)):
+                    yield chunk
 
     def _streaming_disabled(self, **kwargs: Any) -> bool:
         """A background task cannot stream: what LangChain would stream by itself is then asked for whole."""
@@ -231,7 +244,8 @@ class ChatGeekAI(GeekAIModel):
         described = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
         fields |= {"json_mode": True} if schema is None else {"structured_plan": plan}
         model = self.bind(ls_structured_output_format=described, **fields, **kwargs)
-        parser = AnswerParser(form=schema, rung=plan["method"], name=plan.get("name", "answer"))
+        named = {"name": plan.get("name", "answer"), "shape": plan.get("schema", {})}
+        parser = AnswerParser(form=schema, rung=plan["method"], **named)
         if not include_raw:
             return model | parser
         return RunnableMap(raw=model) | RunnablePassthrough.assign(

@@ -119,8 +119,9 @@ _DEFAULTS: dict[str, Any] = {
 def seconds(timeout: Timeout) -> dict[str, float | None]:
     """Seconds for each of httpx's four limits.
 
-    A number limits reading, and connecting up to ten seconds; a pair is for connecting and for reading; else an
-    `httpx.Timeout`. Raises `ConfigurationError`.
+    A number limits reading, and connecting up to ten seconds; a pair is for connecting and for reading; four are
+    httpx's own: connecting, reading, writing, and waiting for a connection; else an `httpx.Timeout`. Raises
+    `ConfigurationError`.
 
     >>> seconds((5, 60))
     {'connect': 5, 'read': 60, 'write': 60, 'pool': 60}
@@ -129,13 +130,13 @@ def seconds(timeout: Timeout) -> dict[str, float | None]:
         timeout = READ_TIMEOUT
     if isinstance(timeout, (int, float)):
         timeout = (min(timeout, CONNECT_TIMEOUT), timeout)
-    if isinstance(timeout, (tuple, list)) and len(timeout) == 2:
-        connect, read = timeout
-        limits = {"connect": connect, "read": read, "write": read, "pool": read}
-    elif callable(getattr(timeout, "as_dict", None)):
-        limits = timeout.as_dict()
+    if isinstance(timeout, (tuple, list)) and len(timeout) in (2, 4):
+        connect, read, write, pool = timeout if len(timeout) == 4 else (*timeout, timeout[1], timeout[1])
+        limits = {"connect": connect, "read": read, "write": write, "pool": pool}
+    elif callable(as_dict := getattr(timeout, "as_dict", None)):
+        limits = as_dict()
     else:
-        raise ConfigurationError(f"timeout must be seconds, a pair of them or an httpx.Timeout, not {timeout!r}")
+        raise ConfigurationError(f"timeout must be seconds, two or four of them or an httpx.Timeout, not {timeout!r}")
     for limit in limits.values():
         if limit is not None and not (isinstance(limit, (int, float)) and limit > 0):
             raise ConfigurationError(f"timeout must be more than 0 seconds, not {limit!r}")

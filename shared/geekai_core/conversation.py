@@ -7,6 +7,7 @@ another way, an answer that does not fit is sent back once. What a model refused
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from geekai_core.counting import Blocks, running
 from geekai_core.errors import GeekAIError, InvalidResponseError
 from geekai_core.memory import remember, remembered
 from geekai_core.options import ReasoningHistory
+from geekai_core.request.body import is_thinking
 from geekai_core.request.hints import warn
 from geekai_core.request.messages import sendable
 from geekai_core.request.refusals import refused
@@ -34,9 +36,11 @@ from geekai_core.request.structured import (
     schema_name,
 )
 from geekai_core.request.tools import is_forced
-from geekai_core.response.json_text import answer_json, cut_short
+from geekai_core.response.finish import normal_finish_reason, refusal_words
+from geekai_core.response.json_text import answer_json, cut_short, words_of
+from geekai_core.response.unpacked import unpacked
 from geekai_core.transport.calls import Operation, Sleep
-from geekai_core.wire import ChatCompletion, Message
+from geekai_core.wire import ChatCompletion
 
 Body = dict[str, Any]
 
@@ -54,7 +58,8 @@ class Goal:
 
     `schema`, `name`: its JSON schema. `method`: the way to ask for it that is tried first; None: the best. `strict`:
     ask for strict decoding. `supports_tools`: whether the model can call functions. `check`: what makes the object of a
-    JSON value, and raises a `ValueError` where it does not fit; None: any JSON value will do.
+    JSON value, and raises a `ValueError` where it does not fit; None: any JSON value will do. `repairs`: whether an
+    object that does not fit is asked for once more.
     """
 
     schema: dict[str, Any]
@@ -63,6 +68,7 @@ class Goal:
     strict: bool | None = None
     supports_tools: bool = True
     check: Callable[[Any], Any] | None = None
+    repairs: bool = True
 
 
 @dataclass(frozen=True)
@@ -136,18 +142,19 @@ class _Attempts:
         self._request = request
         self._goal = request.goal or _goal_of(body)
         self._place = config.base_url, str(body.get("model"))
-        self._both_limits = not config.is_geekai
+        self._config = config
         self._known = set(remembered(*self._place))
         self._thinking = is_thinking(body)
         self._added: list[Body] = []
+        self._ignored = False
         self._ladder: list[Rung] = []
         if self._goal is not None:
             ladder = rungs(self._goal.method, thinking=self._thinking, supports_tools=self._goal.supports_tools)
-            self._ladder = [rung for rung in ladder if rung not in self._known] or ladder[-1:]
+            self._ladder = [rung for rung in ladder if f"rung={rung}" not in self._known] or ladder[-1:]
         self.rung: Rung | None = self._ladder.pop(0) if self._ladder else None
 
     def body(self) -> Body:
-        """What is sent now."""
+        """What is asked for now, with fields that the model may be known to refuse."""
         body = dict(self._request.body)
         history = self._request.reasoning_history
         if history is not None:
@@ -156,18 +163,25 @@ class _Attempts:
             body["messages"] = sendable(body["messages"], history, thinking=self._thinking or history == "all")
         if self.rung is not None and self._goal is not None and not self._is_as_given():
             body = _asking(body, self._goal, self.rung, offered=self._offered(True))
-        if self._both_limits and "max_completion_tokens" in body:
+        if not self._config.is_geekai and "max_completion_tokens" in body:
             body.setdefault("max_tokens", body["max_completion_tokens"])
         if self._added:
             body["messages"] = [*body["messages"], *self._added]
         if self._offered(is_forced(body.get("tool_choice"))):
             body["tool_choice"] = "auto"
-        for name in sorted(self._known & body.keys()):
-            if name in _LEFT_OUT or _LIMITS.get(name) in body:
-                del body[name]
         if "stream" in self._known and not body.get("background"):
             body["stream"] = True
+            if self._config.stream_usage:
+                body.setdefault("stream_options", {"include_usage": True})
         return body
+
+    def sent(self, body: Body) -> Body:
+        """What is sent of a body: all but the fields that the model is known to refuse."""
+        sent = dict(body)
+        for name in sorted(self._known & sent.keys()):
+            if name in _LEFT_OUT or _LIMITS.get(name) in sent:
+                del sent[name]
+        return sent
 
     def _is_as_given(self) -> bool:
         """Whether the request holds the schema as its user wrote it."""
@@ -177,33 +191,47 @@ class _Attempts:
         """Whether a tool that is to be forced is only offered."""
         return forced and (self._thinking or "tool_choice" in self._known)
 
-    def give_way(self, error: GeekAIError, body: Body) -> bool:
-        """Whether there is another way to send the request after this error; then `body` is that way."""
+    def refusal(self, error: Exception, sent: Body) -> str | None:
+        """What this error refuses of what was `sent` that there is another way for; None: there is none."""
         names = refused(error)
-        if not names:
-            return False
-        if "tool_choice" in names and is_forced(body.get("tool_choice")):
-            warn(f"no forced tool_choice for this model, its tools are only offered: {error}")
-            return self._learn("tool_choice")
-        if "stream" in names and not body.get("stream"):
-            return self._learn("stream")
-        for name in sorted(names & body.keys()):
-            if name in _LEFT_OUT or _LIMITS.get(name) in body:
-                return self._learn(name)
+        if "tool_choice" in names and is_forced(sent.get("tool_choice")):
+            return "tool_choice"
+        if "stream" in names and not sent.get("stream"):
+            return "stream"
+        for name in sorted(names & sent.keys()):
+            if name in _LEFT_OUT or _LIMITS.get(name) in sent:
+                return name
         if "reasoning_content" in names and self._request.reasoning_history is not None:
-            other = "never" if any("reasoning_content" in message for message in body["messages"]) else "all"
+            other = "never" if any("reasoning_content" in message for message in sent["messages"]) else "all"
             tried = any(what.startswith("reasoning=") for what in self._known)
-            return not tried and self._learn(f"reasoning={other}")
+            return None if tried else f"reasoning={other}"
         feature = "tools" if self.rung == "function_calling" else "response_format"
-        return feature in names and self.next_rung()
+        return f"rung={self.rung}" if feature in names and self._ladder else None
+
+    def give_way(self, error: GeekAIError, sent: Body) -> bool:
+        """Whether there is another way to send the request after this error; then `body` is that way."""
+        what = self.refusal(error, sent)
+        if what is None:
+            return False
+        if what == "tool_choice":
+            warn(f"no forced tool_choice for this model, its tools are only offered: {error}")
+        return self.next_rung() if what == f"rung={self.rung}" else self._learn(what)
 
     def next_rung(self) -> bool:
         """Whether there is another way to ask for JSON; then it is the next. This one is remembered as refused."""
         if self.rung is None or not self._ladder:
             return False
-        self._learn(self.rung)
+        self._learn(f"rung={self.rung}")
         self.rung = self._ladder.pop(0)
         return True
+
+    def _after_prose(self) -> bool:
+        """Whether there is another way for a model that ignored this one; who ignores one format ignores both."""
+        if self.rung == "json_schema" and "json_mode" in self._ladder:
+            self._ladder.remove("json_mode")
+            self._learn("rung=json_mode")
+        self._ignored = self._ignored or bool(self._ladder)
+        return self.next_rung()
 
     def _learn(self, what: str) -> bool:
         self._known.add(what)
@@ -218,8 +246,10 @@ class _Attempts:
         called = {call.function.name for call in message.tool_calls or () if call.function}
         if called - {schema_name(goal.name)}:
             return Outcome(answer)
+        if (refusal := refusal_words(message.refusal, _ended_by(answer))) is not None:
+            return Outcome(answer, error=InvalidResponseError(refusal))
         try:
-            value = answer_json(message, rung)
+            value = unpacked(answer_json(message, rung), goal.schema)
             return Outcome(answer, value if goal.check is None else goal.check(value))
         except (InvalidResponseError, ValueError) as error:  # pydantic's, too
             if _ended_by(answer) == "length":
@@ -233,9 +263,12 @@ class _Attempts:
         ended_by = _ended_by(outcome.answer)
         if outcome.error is None or message.refusal or self._added or ended_by in ("length", "content_filter"):
             return False
-        if _is_prose(outcome) and self.next_rung():
-            return True
-        if goal is None:
+        if _is_prose(outcome):
+            if self._after_prose():
+                return True
+            if self._ignored:
+                return False
+        if goal is None or not goal.repairs:
             return False
         self._added = repair_messages([], words_of(message), outcome.error, goal.schema)
         return True
@@ -247,15 +280,17 @@ def converse(config: Config, request: Request) -> ops.Steps[Outcome]:
     Raises the errors of a request; where all ways to ask for an object fail, the first is the outcome.
     """
     if request.as_given:
-        return Outcome((yield from _sent(config, dict(request.body), request)))
+        return Outcome((yield from _answered(config, dict(request.body), request, wish=request.body)))
     attempts = _Attempts(config, request)
     first: Outcome | None = None
     while True:
         body = attempts.body()
+        sent = attempts.sent(body)
+        refusal = functools.partial(attempts.refusal, sent=sent)
         try:
-            answer = yield from _sent(config, body, request)
+            answer = yield from _answered(config, sent, request, wish=body, is_refusal=refusal)
         except GeekAIError as error:
-            if attempts.give_way(error, body):
+            if attempts.give_way(error, sent):
                 continue
             if first is None or not refused(error):
                 raise
@@ -268,7 +303,7 @@ def converse(config: Config, request: Request) -> ops.Steps[Outcome]:
 
 
 def _ended_by(answer: ChatCompletion) -> str | None:
-    return answer.choices[0].finish_reason if answer.choices else None
+    return normal_finish_reason(answer.choices[0].finish_reason) if answer.choices else None
 
 
 def _is_prose(outcome: Outcome) -> bool:
@@ -276,12 +311,16 @@ def _is_prose(outcome: Outcome) -> bool:
     return isinstance(outcome.error, InvalidResponseError) and _ended_by(outcome.answer) != "length"
 
 
-def _sent(config: Config, body: Body, request: Request) -> Generator[Operation[Any] | Sleep, Any, ChatCompletion]:
-    """One request; a background task is waited for."""
+def _answered(
+    config: Config, body: Body, request: Request, *, wish: Mapping[str, Any], is_refusal: Any = None
+) -> Generator[Operation[Any] | Sleep, Any, ChatCompletion]:
+    """One request's answer, as the `wish` has it, of which `body` may lack some; a background task is waited for."""
+    sending = {**request.sending(), "is_refusal": is_refusal}
     if not body.get("background"):
-        names = request.tool_names
-        return (yield ops.chat(config, body, tool_names=names, **request.sending()))  # type: ignore[no-any-return]
-    task: ChatCompletion = yield ops.submit(config, body, **request.sending())
+        one_call = wish.get("parallel_tool_calls") is False
+        operation = ops.chat(config, body, one_call=one_call, tool_names=request.tool_names, **sending)
+        return (yield operation)  # type: ignore[no-any-return]
+    task: ChatCompletion = yield ops.submit(config, body, **sending)
     return (yield from ops.waiting(config, task.id or "", config.total_timeout, None))
 
 
@@ -291,9 +330,8 @@ def _goal_of(body: Mapping[str, Any]) -> Goal | None:
     inner = wanted.get("json_schema") if isinstance(wanted, dict) else None
     if not isinstance(inner, dict) or not isinstance(inner.get("schema"), dict):
         return None
-    return Goal(
-        inner["schema"], str(inner.get("name") or "answer"), "json_schema", inner.get("strict"), supports_tools=False
-    )
+    name = str(inner.get("name") or "answer")
+    return Goal(inner["schema"], name, "json_schema", inner.get("strict"), supports_tools=False)
 
 
 def _asking(body: Body, goal: Goal, rung: Rung, *, offered: bool) -> Body:
@@ -310,23 +348,3 @@ def _asking(body: Body, goal: Goal, rung: Rung, *, offered: bool) -> Body:
         fields["tools"] = [*body.get("tools", []), *fields["tools"]]
         fields["parallel_tool_calls"] = body.get("parallel_tool_calls", False)
     return {**asking, **fields}
-
-
-def is_thinking(body: Mapping[str, Any]) -> bool:
-    """Whether a request asks the model to think.
-
-    >>> is_thinking({"thinking": {"budget_tokens": 64}}), is_thinking({"thinking": {"type": "disabled"}})
-    (True, False)
-    """
-    if body.get("enable_thinking") is not None:
-        return bool(body["enable_thinking"])
-    thinking = body.get("thinking")
-    if not isinstance(thinking, Mapping):
-        return bool(thinking)
-    return thinking.get("type") != "disabled" and thinking.get("reasoning_effort") != "none"
-
-
-def words_of(message: Message) -> str:
-    """The JSON that a message holds, or is to hold: a tool call's arguments, else the text."""
-    called = next((call.function.arguments for call in message.tool_calls or () if call.function), None)
-    return called or message.content or ""

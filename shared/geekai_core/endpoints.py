@@ -9,15 +9,13 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import quote
 
-from pydantic_core import PydanticSerializationError, to_json
-
 from geekai_core.batches import Batch
 from geekai_core.config import check_headers, seconds
 from geekai_core.counting import count
 from geekai_core.errors import APITimeoutError, ConfigurationError, RequestError, TaskFailedError
 from geekai_core.options import CLIENT_ONLY, EmbedOptions, RerankOptions
 from geekai_core.redaction import clear_traces
-from geekai_core.request.body import call_fields, chat_body, wants_json
+from geekai_core.request.body import call_fields, chat_body, encoded, wants_json
 from geekai_core.request.hints import unknown_field
 from geekai_core.response.answers import Context, read_answer
 from geekai_core.response.chats import read_chat, read_task
@@ -65,6 +63,7 @@ def call(config: Config, operation: Operation[Any], http: httpx.Client | httpx.A
         several=(operation.body or {}).get("n", 1) not in (None, 0, 1),
         known_models=config.known_models,
         of_account=operation.of_account,
+        is_refusal=operation.is_refusal,
     )
 
 
@@ -77,14 +76,6 @@ def _limits(
     if timeout is None and set(own.values()) not in ({5.0}, {None}):
         return own
     return seconds(timeout)
-
-
-def encoded(body: Mapping[str, Any]) -> bytes:
-    """A body as JSON bytes, Chinese as it is. Raises `ConfigurationError` for what JSON cannot hold."""
-    try:
-        return to_json(body, inf_nan_mode="constants")
-    except (PydanticSerializationError, UnicodeError, ValueError, RecursionError) as exc:
-        raise ConfigurationError(f"the request cannot be written as JSON: {exc}") from None
 
 
 def read(operation: Operation[A], reply: Reply) -> A:
@@ -109,14 +100,17 @@ def with_retry_count(answer: A, reply: Reply) -> A:
 
 
 def chat(
-    config: Config, body: Mapping[str, Any], *, tool_names: Mapping[str, str] | None = None, **sending: Any
+    config: Config, body: Mapping[str, Any], *, one_call: bool, tool_names: Mapping[str, str], **sending: Any
 ) -> Operation[ChatCompletion]:
-    """A chat answer; that of a stream is read by `StreamReader`. `tool_names`: own names, by those that travel."""
+    """A chat answer; that of a stream is read by `StreamReader`.
+
+    `one_call`: further calls of tools are left out. `tool_names`: own names, by those that travel.
+    """
     reading = {
         **config.reading(),
         "json_text": wants_json(body),
-        "one_call": body.get("parallel_tool_calls") is False,
-        "tool_names": tool_names or {},
+        "one_call": one_call,
+        "tool_names": tool_names,
     }
     read = functools.partial(read_chat, reading=reading)
     return Operation("POST", "/chat/completions", read, body, reading=reading, counts=True, **sending)

@@ -18,7 +18,8 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, fiel
 if TYPE_CHECKING:
     import httpx
 
-    Timeout = float | tuple[float | None, float | None] | httpx.Timeout | None
+    Limit = float | None
+    Timeout = Limit | tuple[Limit, Limit] | tuple[Limit, Limit, Limit, Limit] | httpx.Timeout
 else:
     Timeout = Any  # httpx is imported with the first request, not with the package
 
@@ -199,8 +200,8 @@ class ConnectionOptions(BaseModel):
     )
 
     timeout: Timeout = Field(default=None, exclude=True, repr=False)
-    """Seconds, a pair of them (to connect, to read) or an `httpx.Timeout`. Default: 10 to connect, 300 between two
-    bytes (the server's own limit)."""
+    """Seconds, a pair of them (to connect, to read), four of them (also to write, and to wait for a connection) or an
+    `httpx.Timeout`. Default: 10 to connect, 300 between two bytes (the server's own limit)."""
     max_retries: int = 2
     """How often THIS CLIENT sends a failed request again. It multiplies with `retries`, which is the server's."""
     total_timeout: float | None = None

@@ -81,7 +81,7 @@ def test_a_base_url_that_cannot_work_is_refused(url):
         ({"timeout": (5, 0)}, "timeout must be more than 0 seconds, not 0"),
         ({"timeout": (-1, 5)}, "timeout must be more than 0 seconds, not -1"),
         ({"timeout": httpx.Timeout(5, read=0)}, "timeout must be more than 0 seconds"),
-        ({"timeout": (1, 2, 3)}, "timeout must be seconds, a pair of them or an httpx.Timeout"),
+        ({"timeout": (1, 2, 3)}, "timeout must be seconds, two or four of them or an httpx.Timeout"),
         ({"timeout": "60"}, "timeout must be seconds"),
         ({"total_timeout": float("nan")}, "total_timeout"),
         ({"stream_chunk_timeout": -0.5}, "stream_chunk_timeout"),

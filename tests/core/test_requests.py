@@ -155,7 +155,6 @@ def test_a_ready_body_goes_out_as_it_is(client, server):
         ({"messages": None}, "messages="),
         ({"metadata": object()}, "unknown field 'metadata'"),
         ({"request_metadata": {"a": object()}}, "cannot be written as JSON"),
-        ({"extra_body": {"a": "\ud800"}}, "cannot be written as JSON"),
     ],
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_sent(client, server, fields, words):

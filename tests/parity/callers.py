@@ -16,7 +16,7 @@ TIMED_OUT = {"error": "APITimeoutError"}
 LIMITS = [
     *(
         Wish(name=f"timeout {timeout!r}", fields={"timeout": timeout})
-        for timeout in (60, 60.5, (5, 60), (5.0, 60.0, 60.0, 5.0), (5, None), None)
+        for timeout in (60, 60.5, (5, 60), (5.0, 60.0, 60.0, 5.0), [5, 60, None, 5], (5, None), None)
     ),
     Wish(
         name="the second of two limits is for reading",
@@ -101,6 +101,17 @@ EFFORTS = [
         sends=[Check("a forced tool", lambda sent: sent["tool_choice"] == FORCED and sent == NOT_THINKING)],
         gives={"calls": [("weather", {"city": "Lyon"})]},
     ),
+    Wish(
+        name="the effort 'none' among the settings of thinking that is off",
+        fields={"enable_thinking": False, "thinking": {"reasoning_effort": "none"}},
+        sends=[{"enable_thinking": False, "thinking": {"reasoning_effort": "none"}}],
+    ),
+    Wish(
+        name="the effort of the model, and thinking that the call switches off",
+        fields={"reasoning_effort": "high"},
+        call={"enable_thinking": False},
+        sends=[{"enable_thinking": False}],
+    ),
     *(
         Wish(name=f"the effort {effort!r}", fields={"reasoning_effort": effort}, sends=[_effort(effort)])
         for effort in ("minimal", "xhigh", "max", "ultra")
@@ -133,6 +144,7 @@ VENDORS = [
         for tool, sent in (
             ({"google_search": {}}, {"tools": [{"google_search": {}}]}),
             ({"code_execution": {}}, {"tools": [{"code_execution": {}}]}),
+            ({"google_maps": {"a": 1}}, {"tools": [{"google_maps": {"a": 1}}]}),
             (MOONSHOT, {"tools": [MOONSHOT]}),
             (
                 {"type": "code_interpreter", "container": {"type": "auto"}},
@@ -149,8 +161,8 @@ VENDORS = [
     ),
     Wish(
         name="a provider's tool beside a function",
-        tools=[MOONSHOT, WEATHER],
-        sends=[{"tools": [MOONSHOT, WEATHER.wire()]}],
+        tools=[MOONSHOT, {"code_execution": {}}, WEATHER],
+        sends=[{"tools": [MOONSHOT, {"code_execution": {}}, WEATHER.wire()]}],
     ),
     Wish(name="a function in wire form", tools=[WEATHER.wire()], sends=[{"tools": [WEATHER.wire()]}]),
 ]
@@ -202,12 +214,4 @@ FIELDS = [
 
 WISHES = [*LIMITS, *EFFORTS, *VENDORS, *FIELDS]
 
-NOT_YET: dict[str, str] = {
-    "timeout (5.0, 60.0, 60.0, 5.0)": "lc li",
-    "the effort 'none' of the model": "lc li",
-    "the effort 'none' of the call": "lc li",
-    "the effort 'none' of the call over that of the model": "lc li",
-    "a forced tool beside the effort 'none' stays forced": "lc li",
-    "the provider's tool {'google_search': {}}": "lc li",
-    "the provider's tool {'code_execution': {}}": "lc",
-}
+NOT_YET: dict[str, str] = {}

@@ -49,6 +49,8 @@ WORDINGS = [
             "response_format/type must be equal to one of the allowed values",
             "json: cannot unmarshal object into Go struct field ChatRequest.response_format of type string",
             "guided_json is not supported by this backend",
+            "guided decoding is not available for this model",
+            "xgrammar: this schema is not supported",
             "模型不支持 json_schema",
         )
     ),
@@ -59,6 +61,7 @@ WORDINGS = [
         500,
         fields={"max_retries": 1},
     ),
+    refused("response_format.type: Input should be 'text'", 502, fields={"max_retries": 1}),
     refused("No endpoints found that support response_format", 404),
     refused("response_format is not implemented", 501, fields={"max_retries": 1}),
     Wish(
@@ -108,6 +111,8 @@ LATER = [
             ("No endpoints found that support tool use", 404),
             ("Function calling is not enabled for this model",),
             ('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',),
+            ("tool calling needs the server's --tool-call-parser; tool_choice is not supported",),
+            ("tools param requires --jinja flag", 500),
             ("当前模型暂不支持函数调用功能",),
             ("tools is not supported in this model", 500),
         )
@@ -188,6 +193,32 @@ IGNORED = [
         for ways in (WHOLE, STREAMED)
     ),
     person(
+        "prose, and tools that are refused: words",
+        PROSE,
+        NO_TOOLS,
+        OK,
+        OK,
+        sends=[BY_SCHEMA, BY_TOOL, BY_WORDS, BY_WORDS],
+        times=2,
+    ),
+    person(
+        "prose although JSON was asked for: a tool at once the next time",
+        PROSE,
+        CALLED,
+        CALLED,
+        sends=[BY_SCHEMA, BY_TOOL, BY_TOOL],
+        times=2,
+    ),
+    person(
+        "prose by every way, streamed: the first error",
+        PROSE,
+        says("I cannot."),
+        says("No."),
+        sends=[BY_SCHEMA, BY_TOOL, BY_WORDS],
+        gives={"error": "InvalidResponseError", "words": holds("girl of three")},
+        ways=STREAMED,
+    ),
+    person(
         "prose by every way: the first error",
         PROSE,
         says("I cannot."),
@@ -244,6 +275,39 @@ ODD.append(
         gives={"value": {"names": ["Ann"], "lead": {"name": "Bob", "age": 3}}},
     )
 )
+
+
+class Crew(BaseModel):
+    """A crew."""
+
+    members: list[Person]
+    note: str | None = None
+
+
+ODD += [
+    Wish(
+        name="objects within a list that each came as a JSON string",
+        schema=Crew,
+        replies=[says('{"members": ["{\\"name\\": \\"Bob\\", \\"age\\": 3}"]}')],
+        sends=ODD[0].sends,
+        gives={"value": {"members": [{"name": "Bob", "age": 3}], "note": None}},
+    ),
+    Wish(
+        name="a list of a tool's arguments that came as a JSON string",
+        schema=Crew,
+        method="function_calling",
+        replies=[says(None, calls=[made("Crew", '{"members": "[{\\"name\\": \\"Bob\\", \\"age\\": 3}]"}')])],
+        sends=[Check("a request by a tool", lambda sent: "tools" in sent)],
+        gives={"value": {"members": [{"name": "Bob", "age": 3}], "note": None}},
+    ),
+    Wish(
+        name="a text that looks like JSON, where a text is wanted",
+        schema=Crew,
+        replies=[says('{"members": [], "note": "[1]"}')],
+        sends=ODD[0].sends,
+        gives={"value": {"members": [], "note": "[1]"}},
+    ),
+]
 
 
 def _closed_format(sent: Any) -> bool:
@@ -326,14 +390,4 @@ SCHEMAS += [
 
 WISHES = [*WORDINGS, *LATER, *IGNORED, *ODD, *SCHEMAS]
 
-NOT_YET: dict[str, str] = {
-    "a schema, 400: guided_json is not supported by this backend": "lc li",
-    "a schema, 500: 1 validation error: {'type': 'literal_error', 'loc': ('body', 'response_format', 'type'), 'msg': \"Input should be 'text' or 'json_object'\"}": "lc li",
-    'a tool, 400: "auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set': "lc li",
-    "prose although JSON was asked for: a tool (streamed)": "lc",
-    "prose although a tool was forced, too: words (whole)": "lc li",
-    "prose although a tool was forced, too: words (streamed)": "lc li",
-    "prose by every way: the first error": "lc li",
-    "a list that came as a JSON string": "lc li",
-    "an object that came as a JSON string": "lc li",
-}
+NOT_YET: dict[str, str] = {}

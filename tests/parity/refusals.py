@@ -76,6 +76,20 @@ FORCING = [
         status=500,
         fields={"max_retries": 1},
     ),
+    forced(
+        "a forced tool by a gateway that answers 502",
+        "upstream: tool_choice must be one of 'auto', 'none'",
+        status=502,
+        fields={"max_retries": 1},
+    ),
+    Wish(
+        name="words of a server that is busy name no field that has a second way",
+        tools=[WEATHER],
+        fields={"max_retries": 1},
+        replies=[refuses("function calling is unavailable, come back later", 503, headers={"retry-after": "0"}), CALLS],
+        sends=[{"tools": TOOLS}] * 2,
+        gives=ONE,
+    ),
     Wish(
         name="a forced tool while thinking is offered at once",
         fields={"enable_thinking": True},
@@ -137,7 +151,29 @@ STREAMING = [
             "parameter.enable_thinking must be set to false for non-streaming calls: must set stream to true",
             "Stream must be set to true",
             "该模型仅支持流式输出",
+            "Non-streaming calls are not supported by this model",
+            "当前模型不支持非流式调用",
         )
+    ),
+    only_streams("stream=false is not supported, must set stream to true", 500),
+    Wish(
+        name="a model that only streams, and knows no stream_options",
+        times=2,
+        replies=[refuses("Stream must be set to true"), refuses("unknown field `stream_options`"), HELLO, HELLO],
+        sends=[
+            {},
+            {"stream": True, "stream_options": {"include_usage": True}},
+            {"stream": True},
+            {"stream": True},
+        ],
+        ways=WHOLE,
+    ),
+    Wish(
+        name="a model that only streams, without usage",
+        fields={"stream_usage": False},
+        replies=[refuses("Stream must be set to true"), HELLO],
+        sends=[{}, {"stream": True}],
+        ways=WHOLE,
     ),
     Wish(
         name="a model that only streams, with a tool",
@@ -221,11 +257,4 @@ ENDS = [
 
 WISHES = [*FORCING, *STREAMING, *STRICT, *ENDS]
 
-NOT_YET: dict[str, str] = {
-    "a forced tool by a server that answers 500": "lc li",
-    "a model that only streams: This model only support stream mode, please enable the stream parameter to access the model.": "lc li",
-    "a model that only streams: parameter.enable_thinking must be set to false for non-streaming calls: must set stream to true": "lc li",
-    "a model that only streams: Stream must be set to true": "lc li",
-    "a model that only streams: 该模型仅支持流式输出": "lc li",
-    "a model that only streams, with a tool": "lc li",
-}
+NOT_YET: dict[str, str] = {}

@@ -34,6 +34,8 @@ PARALLEL = [
             ("Unknown parameter: 'parallel_tool_calls'.", True),
             ("parallel_tool_calls: Extra inputs are not permitted", False),
             ("参数 parallel_tool_calls 不支持", False),
+            ("parallel function calling is not supported by this model", False),
+            ('json: unknown field "parallel_tool_calls"', False),
         )
     ),
     left_out("parallel calls: 422", "unexpected keyword parallel_tool_calls", True, 422),
@@ -93,6 +95,19 @@ LIMITS = [
     limited(
         "max_completion_tokens refused", "max_completion_tokens: Extra inputs are not permitted", {"max_tokens": 9}
     ),
+    limited(
+        "max_completion_tokens refused, with advice",
+        "max_completion_tokens is not supported by this model; please use `max_tokens`",
+        {"max_tokens": 9},
+    ),
+    limited(
+        "max_tokens refused in Chinese", "不支持 max_tokens，请使用 max_completion_tokens", {"max_completion_tokens": 9}
+    ),
+    limited(
+        "max_tokens deprecated",
+        "max_tokens is deprecated in favor of max_completion_tokens",
+        {"max_completion_tokens": 9},
+    ),
     limited("max_completion_tokens refused: 422", "unknown field `max_completion_tokens`", {"max_tokens": 9}, 422),
     limited(
         "both names refused together",
@@ -131,8 +146,4 @@ JSON_MODE = [
 
 WISHES = [*PARALLEL, *LIMITS, *JSON_MODE]
 
-NOT_YET: dict[str, str] = {
-    "parallel calls: parallel_tool_calls: Extra inputs are not permitted": "lc li",
-    "parallel calls: 参数 parallel_tool_calls 不支持": "lc li",
-    "max_tokens refused": "lc li",
-}
+NOT_YET: dict[str, str] = {}

@@ -103,7 +103,14 @@ def other_names() -> None:
     GeekAI(model="gpt-4o", api_key=SecretStr("sk-1"), api_base="https://geekai.dev/api/v1", stop_sequences="\n")
     assert_type(llm.base_url, str | None)
     assert_type(llm.max_completion_tokens, int | None)
-    assert_type(llm.request_timeout, float | tuple[float | None, float | None] | httpx.Timeout | None)
+    assert_type(
+        llm.request_timeout,
+        float
+        | tuple[float | None, float | None]
+        | tuple[float | None, float | None, float | None, float | None]
+        | httpx.Timeout
+        | None,
+    )
 
 
 def langchain_retrieval() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel
+from pydantic_core import PydanticSerializationError, to_json
 
 from geekai_core.errors import ConfigurationError
 from geekai_core.options import ChatOptions, SearchConfig, SearchOptions, Thinking
@@ -173,6 +174,46 @@ def wants_json(body: Mapping[str, Any]) -> bool:
     """Whether a request's answer is to be JSON text."""
     wanted = body.get("response_format")
     return isinstance(wanted, Mapping) and wanted.get("type") in ("json_schema", "json_object")
+
+
+def is_thinking(body: Mapping[str, Any]) -> bool:
+    """Whether a request asks the model to think.
+
+    >>> is_thinking({"thinking": {"budget_tokens": 64}}), is_thinking({"thinking": {"type": "disabled"}})
+    (True, False)
+    """
+    if body.get("enable_thinking") is not None:
+        return bool(body["enable_thinking"])
+    thinking = body.get("thinking")
+    if not isinstance(thinking, Mapping):
+        return bool(thinking)
+    return thinking.get("type") != "disabled" and thinking.get("reasoning_effort") != "none"
+
+
+def encoded(body: Mapping[str, Any]) -> bytes:
+    r"""A body as JSON bytes, Chinese as it is; half a character, which UTF-8 has no bytes for, is U+FFFD.
+
+    Raises `ConfigurationError` for what JSON cannot hold.
+
+    >>> encoded({"content": "so \ud83d"}).decode()
+    '{"content":"so �"}'
+    """
+    try:
+        try:
+            return to_json(body, inf_nan_mode="constants")
+        except PydanticSerializationError:
+            return to_json(_whole_characters(body), inf_nan_mode="constants")
+    except (PydanticSerializationError, UnicodeError, ValueError, RecursionError) as exc:
+        raise ConfigurationError(f"the request cannot be written as JSON: {exc}") from None
+
+
+def _whole_characters(value: Any) -> Any:
+    """A copy whose texts hold no half of a surrogate pair; halves that stand side by side are their character."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, Mapping):
+        return {_whole_characters(key): _whole_characters(one) for key, one in value.items()}
+    return [_whole_characters(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _plain(value: Any) -> Any:

@@ -94,7 +94,7 @@ def warn_idle(body: Mapping[str, Any], settings: Iterable[tuple[str, str, type[B
         value = body.get(setting)
         if not value:
             continue
-        if not body.get(switch):
+        if body.get(switch) is None:
             warn(f"'{setting}' has no effect without {switch}=True; it is sent as given")
         try:
             form.model_validate(value)

@@ -10,11 +10,12 @@ from geekai_core.errors import APIStatusError, ContextOverflowError
 
 _JSON = (
     r"response[_ ]?format|response[_ ]?(schema|mime)|json[_ ]?(schema|mode|object)|structured[_ -]?outputs?"
+    r"|guided[_ ]\w+|constrained decoding|xgrammar|outlines"
     r"|(output_config|text)\.format|'text' or 'json_object'|json_validate_failed|must contain the word .?json"
     r"|结构化输出|(输出|响应|返回)格式|json ?(模式|格式)"
 )
 _FEATURES = {
-    "parallel_tool_calls": r"parallel[_ ]tool[_ ]calls?|parallel_function|并行",
+    "parallel_tool_calls": r"parallel[_ ]tool[_ ]calls?|parallel[_ ]function|并行",
     "tool_choice": r"tool[_ ]?choice|'auto'(, 'none'| or 'none')",
     "tools": r"tool[_ ]?choice|\btools\b|\btool[ -](use|calls?|calling)\b|\bfunctions?\b|\bfunction[ -]call|工具|函数",
     "json_mode": r"\bjson_mode\b",
@@ -31,14 +32,20 @@ _UNSUPPORTED = (
     r"|unknown (variant|param|field|name|argument)|may not be|can ?not be"
     r"|must be (one of|set|auto|none|text|passed|['\"`])"
     r"|\bonly\b.{0,200}(support|accept|allow)|requires --|(input )?should be|must be equal to|cannot unmarshal"
-    r"|no endpoints found|allowed values|must contain|json_validate_failed|must not|mutually exclusive"
+    r"|no endpoints found|allowed values|must contain|json_validate_failed|deprecated|must not|mutually exclusive"
     r"|不支持|不能|无法|不可用|不允许|不兼容|不可以|未开通|未启用|无效|非法|不合法|有误|仅支持|只支持|仅限|只能|未知|必须"
 )
 _ONLY_STREAMS = (
     r"(?i)\bonly\b.{0,40}\bstream|\bstream(ing)?\b.{0,40}\b(only|required)\b"
     r"|(must|need to|please) (set|use|enable) .{0,10}stream"
+    r"|\bnon-?stream(ing)?\b.{0,40}\bnot\b|不支持非流式"
     r"|\bstream\b.{0,20}must be (set to )?true|(仅|只)支持.{0,12}(流式|stream)|(必须|请).{0,8}(流式|stream)"
 )
+_NO_TOOLS = r"(?i)enable-auto-tool-choice|tool-call-parser|['\"]auto['\"] tool[_ ]?choice"
+"""Words of servers that name a choice and mean all tools: those that do not take "auto" either."""
+_INSTEAD = r"(?i)(\buse|\bfavou?r of|\breplaced by|使用|改用)\W{1,3}(the )?['\"`]?(max_(completion_)?tokens)"
+"""Advice that names the other token limit, which is not the one refused."""
+
 _OF_THE_ACCOUNT = frozenset({401, 402, 403, 413, 429})
 """Statuses that say nothing of the request's fields."""
 
@@ -64,5 +71,8 @@ def refused(error: Any) -> frozenset[str]:
     if "reasoning_content" in words:
         found.add("reasoning_content")
     if re.search(_UNSUPPORTED, words):
+        words = re.sub(_INSTEAD, "", words)
         found |= {name for name, pattern in _FEATURES.items() if re.search(pattern, words, re.IGNORECASE)}
+    if re.search(_NO_TOOLS, words):
+        found.discard("tool_choice")
     return frozenset(found)

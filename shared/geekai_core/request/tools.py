@@ -43,7 +43,7 @@ def tool_name(tool: Any) -> str | None:
 def split_switches(tools: Iterable[Any]) -> tuple[list[Any], dict[str, Any]]:
     """The tools without those of the server's own, and the fields of a request that switch these on.
 
-    `{"type": "web_search", "count": 5}` is `enable_search` with that `search_config`; so is `{"google_search": {}}`.
+    `{"type": "web_search", "count": 5}` is `enable_search` with that `search_config`.
 
     >>> split_switches([{"type": "web_search", "count": 5}, {"type": "url_context"}])
     ([], {'enable_search': True, 'search_config': {'count': 5}, 'enable_url_context': True})
@@ -51,7 +51,7 @@ def split_switches(tools: Iterable[Any]) -> tuple[list[Any], dict[str, Any]]:
     functions: list[Any] = []
     fields: dict[str, Any] = {}
     for tool in tools:
-        kind = _kind(tool)
+        kind = str(tool.get("type") or "") if isinstance(tool, Mapping) else ""
         if kind.startswith(_SEARCHES):
             inner = tool.get("search_config") or tool.get(kind)
             config = {**tool, **(inner if isinstance(inner, Mapping) else {})}
@@ -64,11 +64,15 @@ def split_switches(tools: Iterable[Any]) -> tuple[list[Any], dict[str, Any]]:
     return functions, fields
 
 
-def _kind(tool: Any) -> str:
-    """What kind of server's tool this is: its type, or the only key of a dict without one, as Gemini has it."""
-    if not isinstance(tool, Mapping):
-        return ""
-    return str(tool.get("type") or (next(iter(tool)) if len(tool) == 1 else ""))
+def is_vendors_own(tool: Mapping[str, Any]) -> bool:
+    """Whether a tool in wire form is no function: by its type, or, as Gemini has it, named by its only key.
+
+    >>> is_vendors_own({"code_execution": {}}), is_vendors_own({"name": "add", "parameters": {}})
+    (True, False)
+    """
+    if "type" in tool:
+        return isinstance(tool["type"], str) and tool["type"] not in ("function", "object")
+    return len(tool) == 1 and "function" not in tool
 
 
 def wire_tools(tools: Sequence[Any]) -> tuple[list[Any], dict[str, str]]:

@@ -25,6 +25,19 @@ _NORMAL: dict[str, FinishReason] = {
 }
 
 
+def refusal_words(told: str | None, finish_reason: str | None) -> str | None:
+    """Why there is no answer, where the model refused or a filter withheld it; None where neither is so.
+
+    `told`: the model's own words for it.
+
+    >>> refusal_words(None, "sensitive"), refusal_words(None, "stop")
+    ('the model refused: its answer was withheld by a content filter', None)
+    """
+    if not told and normal_finish_reason(finish_reason) != "content_filter":
+        return None
+    return f"the model refused: {told or 'its answer was withheld by a content filter'}"
+
+
 def normal_finish_reason(word: str | None) -> FinishReason | None:
     """A vendor's word for how an answer ended, in OpenAI's; None for none, and for one that is unknown.
 

@@ -287,3 +287,9 @@ def answer_json(message: Message, rung: str, kind: type | tuple[type, ...] = (di
         except InvalidResponseError as error:
             failure = failure or error
     raise failure or InvalidResponseError(f"the answer is empty{': ' + message.refusal if message.refusal else ''}")
+
+
+def words_of(message: Message) -> str:
+    """The JSON that a message holds, or is to hold: a tool call's arguments, else the text."""
+    called = next((call.function.arguments for call in message.tool_calls or () if call.function), None)
+    return called or message.content or ""

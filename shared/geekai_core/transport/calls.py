@@ -37,6 +37,7 @@ class Call:
     known_models: Collection[str] = ()
     of_account: bool = False
     several: bool = False
+    is_refusal: Callable[[Exception], Any] | None = None
 
     def __repr__(self) -> str:
         return f"Call({self.method} {shown_address(self.url)})"
@@ -108,3 +109,5 @@ class Operation(Generic[T]):
     """In place of the client's `timeout`."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Beside the client's `default_headers`, and before them."""
+    is_refusal: Callable[[Exception], Any] | None = None
+    """Whether the request is to be sent in another way after this error, so that it is not sent again as it was."""

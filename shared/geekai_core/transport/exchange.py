@@ -68,7 +68,7 @@ def exchange(call: Call, *, stream: bool = False, clock: Callable[[], float] = t
             _log(call, attempt, clock() - started, error=error)
             if watch.reused and _died_before_its_answer(error):
                 continue  # each time it costs one idle connection of the pool, until a fresh one is made
-            wait = _wait(error, attempt, call.max_retries)
+            wait = _wait(error, attempt, call)
             if wait is None or deadline.left() <= wait:
                 raise
             attempt += 1
@@ -173,10 +173,12 @@ def _timed(error: RequestError, deadline: Deadline) -> RequestError:
     return deadline.error() if isinstance(error, APITimeoutError) and deadline.left() <= 0.002 else error
 
 
-def _wait(error: RequestError, attempt: int, max_retries: int) -> float | None:
+def _wait(error: RequestError, attempt: int, call: Call) -> float | None:
     """Seconds until the next attempt, or None: give up."""
     status, headers = (error.status_code, error.headers) if isinstance(error, APIStatusError) else (None, {})
-    if attempt >= max_retries or not (error.retryable if status is None else status in RETRIED_STATUSES):
+    if attempt >= call.max_retries or not (error.retryable if status is None else status in RETRIED_STATUSES):
+        return None
+    if call.is_refusal is not None and call.is_refusal(error):
         return None
     # The second is how LiteLLM's proxy relays that of the server behind it.
     after = retry_after(headers.get("retry-after") or headers.get("llm_provider-retry-after"), time.time())
