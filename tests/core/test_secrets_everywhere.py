@@ -6,6 +6,7 @@ this package and of the libraries under it.
 
 from __future__ import annotations
 
+import base64
 import logging
 import pickle
 import traceback
@@ -16,6 +17,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from geekai_core.errors import GeekAIError
+from geekai_core.redaction import redact, secrets
+from geekai_core.request.hints import warn
 from geekai_testing.replies import Cut, Reply, completion, delta, error, json_reply, sse
 from geekai_testing.scripted import ScriptedServer
 from tests.core.conftest import ASK, KEY, Clients, collect
@@ -120,3 +123,43 @@ def test_no_secret_that_a_server_echoes_can_be_read_anywhere(
     assert_no_secret(str(pickle.dumps(caught.value)), PLAIN)
     assert caplog.records
     assert_no_secret(caplog.text, PLAIN)
+
+
+@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")  # httpx-aiohttp's own use of it
+def test_a_proxys_password_that_it_echoes_can_be_read_nowhere(
+    clients: Clients, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    login = f"customer:{PASSWORD}"
+    basic = base64.b64encode(login.encode()).decode()
+    server.default = lambda request: error(407, f"not {login}, {quote(PASSWORD)} or {basic}", headers={"x-was": basic})
+    caplog.set_level(logging.DEBUG)
+    proxy = server.base_url.removesuffix("/api/v1").replace("://", f"://customer:{quote(PASSWORD, safe='')}@")
+    with pytest.raises(GeekAIError, match="407") as caught:
+        clients(base_url="http://geekai.invalid/api/v1", proxy=proxy, max_retries=0).chat(**ASK)
+    assert_no_secret(readable(caught.value) + caplog.text, [PASSWORD, basic])
+
+
+UNRULY = "a\x1b[31m\x9b2J\u202eb\x00c\x7f\nd"
+
+
+def test_a_message_a_warning_and_a_log_line_hold_no_control_character(
+    clients: Clients, server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.play(error(404, UNRULY))
+    with pytest.raises(GeekAIError) as caught:
+        clients().chat(**ASK)
+    with pytest.warns(UserWarning, match="the server said") as warned:
+        warn(f"the server said {UNRULY}")
+    for logger in ("geekai_core", "langchain_geekai", "llama_index_geekai", "httpx"):
+        logging.getLogger(logger).warning("%s", UNRULY)
+    lines = [str(warned[0].message), *(record.getMessage() for record in caplog.records)]
+    assert len(lines) == 5
+    assert all(line.isprintable() for line in lines)
+    assert str(caught.value).replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("secret", ["sk-0123456789", *PLAIN, PASSWORD + "密码"])
+def test_a_secret_is_taken_out_in_whatever_spelling(secret: str) -> None:
+    for spelled in spellings(secret):
+        assert redact(f"a{spelled}b", secrets(secret)) == "a***b"
+    assert redact({"a": [secret, 1]}, secrets(secret)) == {"a": ["***", 1]}
