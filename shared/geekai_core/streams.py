@@ -11,8 +11,7 @@ from geekai_core.conversation import Outcome
 from geekai_core.counting import Blocks, count, running
 from geekai_core.errors import ConfigurationError, GeekAIError, InvalidResponseError
 from geekai_core.response.deltas import Delta
-from geekai_core.transport.calls import Operation, Sleep
-from geekai_core.transport.driver import AsyncChannel, Channel
+from geekai_core.transport.driver import AsyncChannel, Channel, Walk
 from geekai_core.transport.open_stream import AsyncOpenStream, OpenStream, open_stream
 from geekai_core.transport.pools import LoopPool, Pool
 from geekai_core.wire import ChatCompletion
@@ -28,7 +27,8 @@ class _Streaming(Generic[Opened]):
 
     def __init__(self, pool: Pool | LoopPool, steps: ops.Steps[Any], blocks: Blocks | None = None) -> None:
         self._pool = pool
-        self._steps = steps
+        self._walk = Walk(steps)
+        self._requests = iter(self._walk)
         self._blocks = running.get() if blocks is None else blocks
 
     def _count(self) -> None:
@@ -39,22 +39,6 @@ class _Streaming(Generic[Opened]):
             with suppress(InvalidResponseError):
                 if (answer := self.answer).choices:
                     count(answer, blocks=self._blocks)
-
-    def _next(self, error: GeekAIError | None = None) -> Operation[Any]:
-        """The request to open, or the one that follows an error; raises the error where none does."""
-        try:
-            return _operation(next(self._steps) if error is None else self._steps.throw(error))
-        except StopIteration as stop:  # an earlier answer's error tells more
-            raise stop.value.error from error
-
-    def _after(self, answer: ChatCompletion) -> Operation[Any] | Outcome:
-        """The request that follows an answer, or how the conversation ended."""
-        self._count()
-        try:
-            return _operation(self._steps.send(answer))
-        except StopIteration as stop:
-            ended: Outcome = stop.value
-            return ended
 
     @property
     def _opened(self) -> Opened:
@@ -68,11 +52,6 @@ class _Streaming(Generic[Opened]):
         return ops.with_retry_count(self._opened.reader.answer(), self._opened.reply)
 
 
-def _operation(step: Operation[Any] | Sleep) -> Operation[Any]:
-    assert isinstance(step, Operation), "nothing is waited for before a stream"
-    return step
-
-
 class Stream(_Streaming[OpenStream]):
     """A stream, opened by `with`: iterate it for its deltas, then take `answer`.
 
@@ -83,29 +62,27 @@ class Stream(_Streaming[OpenStream]):
     _pool: Pool
 
     def __enter__(self) -> Stream:
-        self._begin(self._next())
+        self._advance()
         return self
 
-    def _begin(self, operation: Operation[Any]) -> None:
-        """Open the stream of this request, or of one that follows its error."""
+    def _advance(self) -> Outcome | None:
+        """Open the stream of the next request, or of one that follows its error; how it ended, where none follows."""
         http, config = self._pool.client(), self._pool.config
-        while True:
+        for operation in self._requests:
             try:
                 call, reading = ops.call(config, operation, http), ops.stream_reading(config, operation)
                 self._open = OpenStream(Channel(http, call, self._pool.channels), call, reading)
-                return
+                return None
             except GeekAIError as error:
-                operation = self._next(error)
+                self._walk.error = error
+        return self._walk.result  # type: ignore[no-any-return]
 
     def outcome(self) -> Outcome | None:
         """How the conversation ended, after the stream was read; None: a further answer was asked for, and is read by
         another loop."""
-        operation = self._after(self.answer)
-        if isinstance(operation, Outcome):
-            return operation
-        self._opened.close()
-        self._begin(operation)
-        return None
+        self._walk.outcome = self.answer
+        self.close()
+        return self._advance()
 
     def read(self) -> None:
         """Read the stream to its end; `answer` is then the whole."""
@@ -130,27 +107,25 @@ class AsyncStream(_Streaming[AsyncOpenStream]):
     _pool: LoopPool
 
     async def __aenter__(self) -> AsyncStream:
-        await self._begin(self._next())
+        await self._advance()
         return self
 
-    async def _begin(self, operation: Operation[Any]) -> None:
+    async def _advance(self) -> Outcome | None:
         http, config = await self._pool.client(), self._pool.config
-        while True:
+        for operation in self._requests:
             try:
                 call, reading = ops.call(config, operation, http), ops.stream_reading(config, operation)
                 self._open = await open_stream(AsyncChannel(http, call, self._pool.channels), call, reading)
-                return
+                return None
             except GeekAIError as error:
-                operation = self._next(error)
+                self._walk.error = error
+        return self._walk.result  # type: ignore[no-any-return]
 
     async def outcome(self) -> Outcome | None:
         """`Stream.outcome`, awaiting."""
-        operation = self._after(self.answer)
-        if isinstance(operation, Outcome):
-            return operation
-        await self._opened.close()
-        await self._begin(operation)
-        return None
+        self._walk.outcome = self.answer
+        await self.aclose()
+        return await self._advance()
 
     async def read(self) -> None:
         """`Stream.read`, awaiting."""

@@ -54,9 +54,10 @@ class _Reading:
 
     def goes_on(self) -> bool:
         """Whether to read again; the time until then is measured from here."""
-        if not self._reader.done:
-            self._limits.heard(self._reader)
-        return not self._reader.done
+        if self._reader.done:
+            return False
+        self._limits.heard(self._reader)
+        return True
 
     def failed(self, exc: Exception) -> None:
         """Raise the error for a read that failed, unless the answer was whole by then."""
