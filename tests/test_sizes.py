@@ -22,12 +22,12 @@ BUDGETS = {
 }
 """Lines of code; a twentieth more is borne, so that no change of a few lines has to touch this table."""
 OVER = {
-    "geekai_core": 6_094,
+    "geekai_core": 6_076,
     "geekai_cli": 620,
     "langchain_geekai": 1_394,
 }
 """Packages over their budget as yet, and the most that each may have: lower it by what a change takes away."""
-TWIN_LINES = 175
+TWIN_LINES = 173
 """The aim is 150: lower it by what a change takes away."""
 PATHS = [pytest.param(path, id=f"{path.parent.name}/{path.name}") for _, path in FILES]
 
