@@ -56,7 +56,7 @@ def test_the_key_is_in_no_log_of_a_good_call(client, server, caplog):
 
 
 def test_the_key_is_in_no_repr_on_the_way(client):
-    operation = chat(client.config, ASK)
+    operation = chat(client.config, ASK, one_call=False, tool_names={})
     assert KEY not in repr(client.config) + repr(operation)
     import httpx
 

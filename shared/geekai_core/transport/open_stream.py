@@ -26,7 +26,7 @@ class OpenStream:
         self.reply = drive(exchange(call, stream=True), channel)
         self.reader = StreamReader(self.reply.context, **reading)
         limits = StreamTimeouts(call, self.reply.deadline)
-        self.deltas = _deltas(channel, self.reply.content, _Reading(self.reply, self.reader, limits))
+        self.deltas = _deltas(channel, _Reading(self.reply, self.reader, limits))
         next(self.deltas)
 
     def close(self) -> None:
@@ -36,13 +36,17 @@ class OpenStream:
 
 
 class _Reading:
-    """What both kinds of stream decide alike: what a read brings, and whether there is another."""
+    """What both kinds of stream decide alike: what a read brings, and whether there is another.
+
+    `data` is the last read, None at the body's end. It stands here, for a traceback shows a generator's variables.
+    """
 
     def __init__(self, reply: Reply, reader: StreamReader, limits: StreamTimeouts) -> None:
         self._reply = reply
         self._reader = reader
         self._limits = limits
         self._begun = False
+        self.data: bytes | None = reply.content
 
     def take(self, data: bytes) -> list[Any]:
         """The deltas of a read; ahead of the first, None once an event has come: it is known what the stream is."""
@@ -78,17 +82,16 @@ class _Reading:
             raise
 
 
-def _deltas(channel: Channel, first: bytes, reading: _Reading) -> Iterator[Any]:
-    data: bytes | None = first
+def _deltas(channel: Channel, reading: _Reading) -> Iterator[Any]:
     chunks, watch = channel.chunks, channel.watch
     with contextlib.closing(channel), reading.partial():
-        while data is not None:
-            yield from reading.take(data)
+        while reading.data is not None:
+            yield from reading.take(reading.data)
             if not reading.goes_on():
                 break
             try:
                 watch.until = NO_WAIT
-                data = next(chunks, None)
+                reading.data = next(chunks, None)
             except Exception as exc:
                 reading.failed(exc)
                 break
@@ -105,7 +108,7 @@ class AsyncOpenStream:
         self.reply = reply
         self.reader = StreamReader(reply.context, **reading)
         limits = StreamTimeouts(call, reply.deadline)
-        self.deltas = _async_deltas(channel, reply.content, _Reading(reply, self.reader, limits), limits)
+        self.deltas = _async_deltas(channel, _Reading(reply, self.reader, limits), limits)
 
     async def close(self) -> None:
         """Close the connection, unless the body has ended."""
@@ -130,24 +133,23 @@ async def open_stream(channel: AsyncChannel, call: Call, reading: Mapping[str, A
 
 
 async def _async_deltas(
-    channel: AsyncChannel, first: bytes, reading: _Reading, limits: StreamTimeouts
+    channel: AsyncChannel, reading: _Reading, limits: StreamTimeouts
 ) -> AsyncGenerator[Any, None]:
-    data: bytes | None = first
     watchdog, chunks = channel.watchdog, channel.chunks
     watchdog.limit(limits.left)
     try:
         with reading.partial():
-            while data is not None:
-                for delta in reading.take(data):
+            while reading.data is not None:
+                for delta in reading.take(reading.data):
                     yield delta
                 if not reading.goes_on():
                     break
                 try:
-                    data = await watchdog.wait(anext(chunks, None))
+                    reading.data = await watchdog.wait(anext(chunks, None))
                 except Exception as exc:
                     reading.failed(exc)
                     break
-            channel.ended = data is None
+            channel.ended = reading.data is None
             for delta in reading.end():
                 yield delta
             with contextlib.suppress(Exception):
