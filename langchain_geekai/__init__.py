@@ -13,7 +13,7 @@ from langchain_geekai.chat_models import ChatGeekAI
 
 if TYPE_CHECKING:
     from langchain_geekai._register import register
-    from langchain_geekai.collect import collect, get_citations, get_search_results, to_documents
+    from langchain_geekai._sources import collect, get_citations, get_search_results, to_documents
     from langchain_geekai.embeddings import GeekAIEmbeddings
     from langchain_geekai.rerank import GeekAIRerank
     from langchain_geekai.retrievers import GeekAISearchRetriever
@@ -38,15 +38,16 @@ _LAZY = {
     "GeekAIRerank": "rerank",
     "GeekAISearchRetriever": "retrievers",
     "GeekAISearchTool": "tools",
+    "collect": "_sources",
+    "get_citations": "_sources",
+    "get_search_results": "_sources",
     "register": "_register",
-    **dict.fromkeys(("collect", "get_citations", "get_search_results", "to_documents"), "collect"),
+    "to_documents": "_sources",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"langchain_geekai.{_LAZY[name]}")
-    # All of its names at once: importing the submodule `collect` has put it where its function belongs.
-    globals().update({known: getattr(module, known) for known, home in _LAZY.items() if home == _LAZY[name]})
-    return globals()[name]
+    globals()[name] = found = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
+    return found

@@ -13,7 +13,7 @@ from geekai_core.options import SearchOptions
 from geekai_core.request.body import search_fields
 from langchain_geekai._connection import GeekAIConnection
 from langchain_geekai._errors import langchain_errors
-from langchain_geekai.collect import documents
+from langchain_geekai._sources import documents
 
 
 class Searching(GeekAIConnection, SearchOptions):

@@ -9,7 +9,7 @@ from langchain_core.tools import ArgsSchema, BaseTool
 from pydantic import BaseModel, Field, SkipValidation
 
 from geekai_core.citations import listing
-from langchain_geekai.collect import documents
+from langchain_geekai._sources import documents
 from langchain_geekai.retrievers import Searching
 
 

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 try:
-    from llama_index_geekai.collect import collect, get_citations, get_search_results, to_nodes
+    from llama_index_geekai._sources import collect, get_citations, get_search_results, to_nodes
     from llama_index_geekai.llm import GeekAI
 except ModuleNotFoundError as exc:
     if (exc.name or "").partition(".")[0] != "llama_index":

@@ -15,7 +15,7 @@ from geekai_core.options import SearchOptions
 from geekai_core.request.body import search_fields
 from geekai_core.wire import SearchResultList
 from llama_index_geekai._connection import GeekAIConnection
-from llama_index_geekai.collect import nodes
+from llama_index_geekai._sources import nodes
 
 if TYPE_CHECKING:
     import httpx

@@ -119,7 +119,7 @@ class _Run:
         """Answer by `plan`."""
         async for choice in self._stream(plan.body) if plan.passed_on else self._each(plan):
             choice["delta"] = delta = {key: part for key, part in choice["delta"].items() if part and key != "role"}
-            unfenced = "response_format" in plan.body and not delta.get("content")
+            unfenced = "response_format" in plan.body and not plan.passed_on and not delta.get("content")
             if unfenced or delta.get("reasoning_content") or delta.get("tool_calls"):
                 choice.pop("logprobs", None)  # which are of the text alone; llama.cpp takes fences out of JSON
             choice = _limited(choice, plan)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from geekai_core import AsyncClient, ConfigurationError, PartialBatchError
+from geekai_core import AsyncClient, PartialBatchError
 from geekai_testing.replies import Pause, Reply, error, json_reply, ranking, vectors
 from tests.core.conftest import KEY
 
@@ -34,12 +34,13 @@ def test_documents_may_be_objects_that_hold_a_text(client, server):
     assert [result.index for result in answer.results] == [1]
 
 
-def test_a_text_that_json_cannot_hold_fails_alone(client, server):
-    """Half a surrogate pair, as a cut text may end in; what comes after it is sent."""
+def test_a_text_that_is_cut_in_a_surrogate_pair_costs_no_vector(client, server):
+    """JSON cannot hold half a pair; it is replaced as everywhere."""
     server.default = lengths
     answer = client.embed(["一", "\ud83d", "三三"], model="e", batch_size=1, on_error="return")
-    assert answer.vectors == [[1.0], [], [2.0]]
-    assert isinstance(answer.failed[1], ConfigurationError)
+    assert answer.vectors == [[1.0], [1.0], [2.0]]
+    assert answer.failed == {}
+    assert [request.json["input"] for request in server.requests] == [["一"], ["\ufffd"], ["三三"]]
 
 
 def test_usage_is_summed_where_a_part_has_none_or_of_another_shape(client, server):

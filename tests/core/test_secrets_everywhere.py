@@ -125,7 +125,8 @@ def test_no_secret_that_a_server_echoes_can_be_read_anywhere(
     assert_no_secret(caplog.text, PLAIN)
 
 
-@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")  # httpx-aiohttp's own use of it
+@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")  # httpx-aiohttp's own uses of aiohttp
+@pytest.mark.filterwarnings("ignore:.*proxy_auth:DeprecationWarning")
 def test_a_proxys_password_that_it_echoes_can_be_read_nowhere(
     clients: Clients, server: ScriptedServer, caplog: pytest.LogCaptureFixture
 ) -> None:

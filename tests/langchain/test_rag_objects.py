@@ -70,11 +70,11 @@ def test_without_a_key_the_constructor_says_what_to_do(cls: Any, monkeypatch: py
 
 
 def test_every_name_is_itself_whichever_is_imported_first() -> None:
-    """`collect` is a function, though a module has its name. None is loaded with the package."""
+    """None of what only RAG needs is loaded with the package."""
     code = """
 import importlib, inspect, sys
 import langchain_geekai
-late = {f"langchain_geekai.{name}" for name in ("embeddings", "rerank", "retrievers", "tools", "collect")}
+late = {f"langchain_geekai.{name}" for name in ("embeddings", "rerank", "retrievers", "tools", "_sources")}
 assert not late & set(sys.modules)
 assert "tqdm" not in sys.modules
 for first in langchain_geekai.__all__:

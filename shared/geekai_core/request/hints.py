@@ -88,13 +88,18 @@ def _says_nothing(name: str, text: str) -> bool:
     return not text or (text.startswith(f"{name}(") and (text.endswith(")") or (bool(arrow) and "\n" not in result)))
 
 
+def _is_off(value: Any) -> bool:
+    """Whether the setting itself says that there is to be no thinking."""
+    return isinstance(value, dict) and value.get("reasoning_effort") == "none"
+
+
 def warn_idle(body: Mapping[str, Any], settings: Iterable[tuple[str, str, type[BaseModel]]]) -> None:
     """Warn of a setting of a body that means nothing without its switch, and of what is likely a slip within it."""
     for setting, switch, form in settings:
         value = body.get(setting)
         if not value:
             continue
-        if body.get(switch) is None:
+        if not body.get(switch) and not _is_off(value):
             warn(f"'{setting}' has no effect without {switch}=True; it is sent as given")
         try:
             form.model_validate(value)

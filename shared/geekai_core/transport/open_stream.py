@@ -132,9 +132,7 @@ async def open_stream(channel: AsyncChannel, call: Call, reading: Mapping[str, A
     return opened
 
 
-async def _async_deltas(
-    channel: AsyncChannel, reading: _Reading, limits: StreamTimeouts
-) -> AsyncGenerator[Any, None]:
+async def _async_deltas(channel: AsyncChannel, reading: _Reading, limits: StreamTimeouts) -> AsyncGenerator[Any, None]:
     watchdog, chunks = channel.watchdog, channel.chunks
     watchdog.limit(limits.left)
     try:
