@@ -11,11 +11,14 @@ from langchain_core.messages import (
     ChatMessage,
     FunctionMessage,
     HumanMessage,
+    InvalidToolCall,
     SystemMessage,
     ToolMessage,
 )
 
 from geekai_core import ConfigurationError
+from geekai_core.request.messages import NOT_RUN_BECAUSE
+from geekai_core.response.arguments import InvalidArguments, read_arguments
 from langchain_geekai._content import cache_mark, to_wire_parts
 
 Wire = dict[str, Any]
@@ -115,7 +118,14 @@ def _wire_calls(message: AIMessage) -> list[Wire]:
     if not calls:
         return [call for call in message.additional_kwargs.get("tool_calls") or () if isinstance(call, dict)]
     extras = message.additional_kwargs.get("tool_call_extras") or {}
-    return [_wire_call(extras.get(id, {}), id, name, arguments) for id, name, arguments in calls]
+    reasons = {c["id"]: {NOT_RUN_BECAUSE: _reason(c, message)} for c in message.invalid_tool_calls}
+    return [_wire_call(extras.get(id, {}) | reasons.get(id, {}), id, name, args) for id, name, args in calls]
+
+
+def _reason(call: InvalidToolCall, message: AIMessage) -> str | None:
+    """Why a call is invalid: LangChain's JSON of a stream's message loses it."""
+    read = read_arguments(call["args"], message.response_metadata.get("finish_reason"))
+    return call["error"] or (read.reason if isinstance(read, InvalidArguments) else None)
 
 
 def _wire_call(extra: Wire, id: str | None, name: str | None, arguments: Any) -> Wire:

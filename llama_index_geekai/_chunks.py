@@ -10,7 +10,7 @@ from geekai_core.response.deltas import Delta
 from geekai_core.response.tool_calls import ToolCallPiece
 from geekai_core.wire import FunctionCall
 from llama_index_geekai._response import build, call_block, from_wire_logprobs, wire_call
-from llama_index_geekai._tools import GrowingKwargs, WireToolCall
+from llama_index_geekai._tools import GrowingJson, WireToolCall
 
 
 class _GrowingCall:
@@ -22,7 +22,7 @@ class _GrowingCall:
         self.id = ""
         self.name = ""
         self.arguments = ""
-        self.parsed = GrowingKwargs()
+        self.parsed = GrowingJson()
         self.wire: WireToolCall
         self.block: li.ToolCallBlock
 

@@ -42,11 +42,13 @@ def build(cls: type[M], given: set[str] | None = None, /, **fields: Any) -> M:
 class Reading:
     """How the answer to one request is read.
 
-    `audio_format`: as asked for. `citation_blocks`: add a `CitationBlock` for each source.
+    `audio_format`: as asked for. `citation_blocks`: add a `CitationBlock` for each source. `headers`: keep the
+    response's.
     """
 
     audio_format: str | None = None
     citation_blocks: bool = False
+    headers: bool = False
 
 
 def from_wire_message(choice: Choice, reading: Reading, reasoning_tokens: int | None = None) -> li.ChatMessage:
@@ -118,7 +120,7 @@ def from_wire_answer(answer: ChatCompletion, reading: Reading) -> li.ChatRespons
         message.additional_kwargs["citations"] = answer.citations
     if reading.citation_blocks:
         message.blocks.extend(citation_blocks(answer))
-    extra = _extra(answer)
+    extra = _extra(answer) | ({"headers": dict(answer.headers)} if reading.headers else {})
     if first.finish_reason:
         extra["finish_reason"] = first.finish_reason
         extra["normalized_finish_reason"] = normal_finish_reason(first.finish_reason)
@@ -128,7 +130,7 @@ def from_wire_answer(answer: ChatCompletion, reading: Reading) -> li.ChatRespons
     return build(
         li.ChatResponse,
         message=message,
-        raw=_countable(answer.raw),
+        raw=_countable(answer),
         delta=None,
         logprobs=from_wire_logprobs(logprobs),
         additional_kwargs=extra,
@@ -138,9 +140,8 @@ def from_wire_answer(answer: ChatCompletion, reading: Reading) -> li.ChatRespons
 def _extra(answer: ChatCompletion) -> dict[str, Any]:
     """What GeekAI says beside the message: token counts as `OpenAI` names them, usage verbatim, sources."""
     extra: dict[str, Any] = {}
-    usage = answer.raw.get("usage")
-    if isinstance(usage, Mapping) and answer.usage:
-        extra["usage"] = usage
+    if answer.usage:
+        extra["usage"] = _usage(answer)
         extra.update((name, getattr(answer.usage, name) or 0) for name in _TOKENS)
         if answer.usage.billed_units is not None:
             extra["billed_units"] = answer.usage.billed_units
@@ -156,12 +157,22 @@ def _extra(answer: ChatCompletion) -> dict[str, Any]:
     return extra
 
 
-def _countable(raw: dict[str, Any]) -> dict[str, Any]:
-    """`raw` with numbers where its usage has null: `TokenCountingHandler` adds them up and would raise on None."""
-    usage = raw.get("usage")
-    if isinstance(usage, Mapping) and any(usage.get(name, 0) is None for name in _TOKENS):
-        return {**raw, "usage": {**usage, **{name: usage.get(name) or 0 for name in _TOKENS}}}
-    return raw
+def _countable(answer: ChatCompletion) -> dict[str, Any]:
+    """The raw answer as handlers need it: with the model, and with token counts that `TokenCountingHandler` can add."""
+    raw, usage = answer.raw, answer.raw.get("usage")
+    counted = _usage(answer)
+    if counted is not None:
+        counted = {**counted, **{name: getattr(answer.usage, name) or 0 for name in _TOKENS}}
+    if counted != usage:
+        raw = {**raw, "usage": counted}
+    return raw if raw.get("model") else {**raw, "model": answer.model}
+
+
+def _usage(answer: ChatCompletion) -> Mapping[str, Any] | None:
+    """Usage as it came; where it came in another place, as it was read there."""
+    usage = answer.raw.get("usage")
+    read = answer.usage and answer.usage.model_dump(exclude_unset=True)
+    return usage if read and isinstance(usage, Mapping) else read
 
 
 def from_wire_logprobs(logprobs: Mapping[str, Any] | None) -> list[list[li.LogProb]] | None:

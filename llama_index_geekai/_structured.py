@@ -15,9 +15,9 @@ from pydantic import BaseModel, ValidationError
 
 from geekai_core.conversation import Goal, goal_of
 from geekai_core.request.structured import Rung
-from geekai_core.response.json_text import partial_json
 from llama_index_geekai._conversing import Conversing, Exchange
 from llama_index_geekai._events import CHAT, llm_events
+from llama_index_geekai._tools import GrowingJson
 
 dispatcher = get_dispatcher("llama_index.core.llms.llm")  # core's own, so that the same handlers hear us
 
@@ -43,28 +43,20 @@ def _json_text(message: ChatMessage) -> str:
 
 
 class Partials:
-    """The object of a stream as far as it goes. It is read again when the text grew by a fiftieth."""
+    """The object of a stream as far as it goes."""
 
     def __init__(self, output_cls: type[BaseModel]) -> None:
         from llama_index.core.program.utils import create_flexible_model
 
         self._cls = output_cls
         self._flexible = create_flexible_model(output_cls)
-        self._enough = 1
-        self._length = 0
-        self._value: Any = None
+        self._growing = GrowingJson()
+        self._value: dict[str, Any] = {}
 
     def add(self, response: ChatResponse) -> Iterator[BaseModel]:
         """The object so far, of its class itself where that is possible; nothing where it has not changed."""
-        text = _json_text(response.message)
-        if len(text) < self._length:  # it was asked for once more
-            self._enough = 1
-        self._length = len(text)
-        if len(text) < self._enough:
-            return
-        self._enough = len(text) + len(text) // 50 + 1
-        value = partial_json(text)
-        if isinstance(value, dict) and value != self._value:
+        value = self._growing.read(_json_text(response.message))
+        if value != self._value:
             self._value = value
             for cls in (self._cls, self._flexible):
                 with suppress(ValidationError):

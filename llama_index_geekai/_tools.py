@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.llms.types import ChatMessage, ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.tools.types import ToolMetadata
-from pydantic import PrivateAttr
-from pydantic_core import from_json
+from pydantic import BaseModel, PrivateAttr
 
 from geekai_core import ToolCall
 from geekai_core.request.messages import NOT_RUN_BECAUSE
 from geekai_core.request.schemas import tool_parameters
 from geekai_core.response.arguments import InvalidArguments, read_arguments
+from geekai_core.response.json_text import partial_json
 
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
@@ -39,28 +39,25 @@ def tool_schema(tool: BaseTool | Mapping[str, Any], strict: bool | None = None) 
     return {"type": "function", "function": function}
 
 
-class GrowingKwargs:
-    """What a call's growing arguments say so far. They are read again when they grew by a tenth: linear in all."""
+class GrowingJson:
+    """What a growing JSON object says so far. It is read again when its text grew by a fiftieth: linear in all."""
 
-    __slots__ = ("_enough", "_value")
+    __slots__ = ("_read", "_value")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self) -> None:
-        self._enough = 0
+        self._read = -1
         self._value: dict[str, Any] = {}
 
     def __eq__(self, other: object) -> bool:
         """What was read so far is no part of a call: a call and its copy are equal."""
-        return isinstance(other, GrowingKwargs)
+        return isinstance(other, GrowingJson)
 
     def read(self, text: str) -> dict[str, Any]:
-        """The arguments as far as `text` goes, or a little less far; never raises."""
-        if len(text) >= self._enough:
-            self._enough = len(text) + len(text) // 10 + 1
-            try:
-                value = from_json(text, allow_partial="trailing-strings")
-            except ValueError:
-                return self._value
+        """The object as far as `text` goes, or a little less far; never raises. A shorter text is a new one."""
+        if not self._read <= len(text) <= self._read + self._read // 50:
+            self._read = len(text)
+            value = partial_json(text)
             if isinstance(value, dict):
                 self._value = value
         return self._value
@@ -70,7 +67,7 @@ class WireToolCall(ToolCall):
     """A tool call as OpenAI's clients show it (`id`, `type`, `function.name`, `function.arguments`), under the tool's
     own name. While it is streamed, its versions share what was read of the arguments."""
 
-    _growing: GrowingKwargs | None = PrivateAttr(default=None)
+    _growing: GrowingJson | None = PrivateAttr(default=None)
 
 
 def tool_call_blocks(message: ChatMessage) -> list[ToolCallBlock]:
@@ -85,36 +82,32 @@ def _listed_calls(message: ChatMessage) -> Sequence[Any]:
 
 
 def _from_legacy(call: Any) -> ToolCallBlock:
-    function = _field(call, "function")
-    arguments = _field(function, "arguments")
+    known = _plain(call)
+    function = known.get("function") or {}
+    arguments = function.get("arguments")
     return ToolCallBlock(
-        tool_call_id=_field(call, "id"),
-        tool_name=_field(function, "name") or "",
+        tool_call_id=known.get("id"),
+        tool_name=function.get("name") or "",
         tool_kwargs=arguments if isinstance(arguments, (str, dict)) else {},
     )
 
 
-def _field(holder: Any, name: str) -> Any:
-    return holder.get(name) if isinstance(holder, Mapping) else getattr(holder, name, None)
+def _plain(call: Any) -> dict[str, Any]:
+    return call.model_dump() if isinstance(call, BaseModel) else dict(call)
 
 
 def wire_calls(message: ChatMessage) -> list[dict[str, Any]]:
     """The calls of a message in wire form, each with what its vendor had added to it, and with why it was not run."""
-    listed = {_field(call, "id"): call for call in _listed_calls(message)}
+    listed = {call.get("id"): call for call in map(_plain, _listed_calls(message))}
     reasons = _not_run(message)
     found = []
     for block in tool_call_blocks(message):
-        id, call = block.tool_call_id, listed.get(block.tool_call_id)
-        function = {"name": block.tool_name, "arguments": block.tool_kwargs}
-        function = _added(_field(call, "function"), *function) | function
-        wire = _added(call, "id", "type", "function", "index") | {"id": id, "type": "function", "function": function}
-        found.append({**wire, NOT_RUN_BECAUSE: reasons[id]} if id in reasons else wire)
+        id = block.tool_call_id
+        call = {key: value for key, value in listed.get(id, {}).items() if key != "index"}
+        function = {**(call.get("function") or {}), "name": block.tool_name, "arguments": block.tool_kwargs}
+        why = {NOT_RUN_BECAUSE: reasons[id]} if id in reasons else {}
+        found.append({**call, "id": id, "type": "function", "function": function, **why})
     return found
-
-
-def _added(holder: Any, *known: str) -> dict[str, Any]:
-    fields = holder if isinstance(holder, Mapping) else getattr(holder, "model_extra", None) or {}
-    return {key: value for key, value in fields.items() if key not in known}
 
 
 def invalid_call(call: WireToolCall, finish_reason: str | None) -> dict[str, Any] | None:
@@ -129,24 +122,23 @@ def invalid_call(call: WireToolCall, finish_reason: str | None) -> dict[str, Any
 def _not_run(message: ChatMessage) -> dict[Any, Any]:
     """Why each call that cannot run is none, by its id, as it was known when its answer ended."""
     invalid = message.additional_kwargs.get("invalid_tool_calls") or ()
-    return {_field(call, "id"): _field(call, "error") for call in invalid}
+    return {call["id"]: call["error"] for call in invalid}
 
 
-def selections(message: ChatMessage) -> tuple[list[ToolSelection], list[str]]:
-    """The calls of a message that can run, and why the others cannot. Never raises.
+def selections(message: ChatMessage) -> tuple[list[ToolSelection], list[ToolSelection]]:
+    """The calls of a message that can run, and the others, each with the reason in its name. Never raises.
 
     Those of a stream's piece are all of the first kind, with their arguments as far as they go.
     """
     listed, not_run = _listed_calls(message), _not_run(message)
-    found, reasons = [], []
+    found: list[ToolSelection] = []
+    broken: list[ToolSelection] = []
     for slot, block in enumerate(tool_call_blocks(message)):
         id, arguments = block.tool_call_id, block.tool_kwargs
         growing = getattr(listed[slot], "_growing", None) if slot < len(listed) else None
         read = read_arguments(arguments) if growing is None else growing.read(arguments or "")
-        if id in not_run:
-            reasons.append(f"{block.tool_name}: {not_run[id]}")
-        elif isinstance(read, InvalidArguments):
-            reasons.append(f"{block.tool_name}: {read.reason}")
-        else:
-            found.append(ToolSelection(tool_id=id or "", tool_name=block.tool_name, tool_kwargs=read))
-    return found, reasons
+        reason = not_run.get(id) or (read.reason if isinstance(read, InvalidArguments) else None)
+        name = block.tool_name if reason is None else f"{block.tool_name} (not run: {reason})"
+        kwargs = {} if isinstance(read, InvalidArguments) or reason else read
+        (broken if reason else found).append(ToolSelection(tool_id=id or "", tool_name=name, tool_kwargs=kwargs))
+    return found, broken

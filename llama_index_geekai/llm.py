@@ -77,6 +77,8 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLM):
     """Ask for tool arguments that follow their schema strictly."""
     additional_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Another spelling of `extra_body`, which wins."""
+    include_response_headers: bool = False
+    """Keep the response's headers in `response.additional_kwargs["headers"]`."""
     citation_blocks: bool = False
     """Add a `CitationBlock` for each source. Other integrations raise on one that they find in a shared memory."""
 
@@ -139,7 +141,8 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLM):
         request = chat_request(
             self, to_wire_messages(messages), call, also=self.additional_kwargs, goal=goal, stream=stream
         )
-        return Exchange(request, Reading((request.body.get("audio") or {}).get("format"), self.citation_blocks))
+        speech = (request.body.get("audio") or {}).get("format")
+        return Exchange(request, Reading(speech, self.citation_blocks, self.include_response_headers))
 
     @llm_events(CHAT)
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
@@ -228,13 +231,17 @@ class GeekAI(ChatOptions, ClientOptions, StructuredLLM):
         """The tool calls of a response, or of a piece of a stream with their arguments as far as they go.
 
         Cheap enough for every piece. A finished call whose arguments are not strictly one JSON object never runs: it
-        is left out, and the next request tells the model why. Raises `InvalidResponseError`, a `ValueError`, with the
-        reasons where none is left that can run, so that an agent does not end in silence, and `ValueError` where there
-        is no call and that is an error.
+        is left out, and the next request tells the model why. Where none is left that can run, `InvalidResponseError`,
+        a `ValueError`, has the reasons. An agent (`error_on_no_tool_call=False`) whose model wrote bad JSON gets the
+        calls under names that no tool has, with the reason in them: it tells the model, which may write better.
+        Raises `ValueError` where there is no call and that is an error.
         """
-        found, reasons = selections(response.message)
-        if reasons and not found:
-            raise InvalidResponseError(f"the model called tools, but none can run: {'; '.join(reasons)}")
+        found, broken = selections(response.message)
+        if broken and not found:
+            if not error_on_no_tool_call and response.additional_kwargs.get("normalized_finish_reason") != "length":
+                return broken
+            names = "; ".join(call.tool_name for call in broken)
+            raise InvalidResponseError(f"the model called tools, but none can run: {names}")
         if not found and error_on_no_tool_call:
             raise ValueError(f"Expected at least one tool call, but got none: {response.message.content!r}")
         return found

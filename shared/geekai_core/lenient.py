@@ -50,7 +50,7 @@ def _without(body: Mapping[str, Any], places: list[tuple[tuple[int | str, ...], 
     Of a list of objects, an item that is none goes; a list of anything else goes as a whole.
     """
     copies: dict[int, Any] = {}
-    dropped: list[tuple[Any, int]] = []
+    owners: list[tuple[Any, Any]] = []
 
     def copied(value: Any) -> Any:
         return copies.setdefault(id(value), [*value] if isinstance(value, list) else {**value})
@@ -70,11 +70,12 @@ def _without(body: Mapping[str, Any], places: list[tuple[tuple[int | str, ...], 
                 value = holder[step] = copied(value)
                 copies[id(value)] = value
             holder = value
-        if isinstance(owner[0], list):
-            dropped.append(owner)
-        else:
-            owner[0].pop(owner[1], None)
-    for items, place in sorted(dropped, key=lambda one: -one[1]):
+        owners.append(owner)
+    for holder, step in owners:  # only now: a value that fits none of several types is named once for each
+        if isinstance(holder, dict):
+            holder.pop(step, None)
+    dropped = {(id(items), place): items for items, place in owners if isinstance(items, list)}
+    for (_, place), items in sorted(dropped.items(), key=lambda one: -one[0][1]):
         if place < len(items):
             del items[place]
     return top

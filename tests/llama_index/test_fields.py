@@ -10,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from llama_index.core.llms import ChatMessage
-from pydantic import SecretStr
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel, SecretStr
 
 from geekai_core import ConfigurationError, TaskFailedError
 from geekai_testing.replies import Hold, completion, delta, error, json_reply, sse
@@ -19,6 +21,14 @@ from tests.llama_index.conformance.test_blocks import echoed, loop
 from tests.llama_index.support import CHATS, USER, last, play_text
 
 KEY = "sk-x"
+
+
+class Ferry(BaseModel):
+    """A ferry."""
+
+    name: str
+
+
 OK = json_reply(completion("ok"))
 
 
@@ -118,6 +128,10 @@ def test_an_unknown_name_is_refused_with_the_nearest(geekai: Any) -> None:
         geekai(tempratur=1)
     with pytest.raises(ConfigurationError, match="'enable_serch'; did you mean 'enable_search'"):
         geekai().chat(USER, enable_serch=True)
+    with pytest.raises(ConfigurationError, match="'enable_serch'; did you mean 'enable_search'"):
+        geekai().chat_with_tools([FunctionTool.from_defaults(len, name="len")], "Hi", enable_serch=True)
+    with pytest.raises(ConfigurationError, match="'tempratur'; did you mean 'temperature'"):
+        geekai().structured_predict(Ferry, PromptTemplate("Hi"), llm_kwargs={"tempratur": 1})
     with pytest.raises(ConfigurationError, match="'api_version'; GeekAI's API has no versions: leave it out"):
         geekai(api_version="1")
     with pytest.raises(ConfigurationError, match="'tokenizer'; the server counts the tokens: leave it out"):
@@ -126,6 +140,16 @@ def test_an_unknown_name_is_refused_with_the_nearest(geekai: Any) -> None:
         geekai(context_windw=4096)
     with pytest.raises(ConfigurationError, match="'max_tokens' and 'max_new_tokens' are one field"):
         geekai(max_tokens=1, max_new_tokens=2)
+
+
+@pytest.mark.parametrize("how", CHATS)
+async def test_response_headers_are_kept_where_they_are_wanted(server: Any, geekai: Any, how: str) -> None:
+    reply = sse(delta("Hi."), delta(finish_reason="stop")) if "stream" in how else json_reply(completion("Hi."))
+    reply.headers["X-Cost"] = "0.01"
+    server.default = reply
+    kept = await last(geekai(include_response_headers=True), how)
+    assert kept.additional_kwargs["headers"]["x-cost"] == "0.01"
+    assert "headers" not in (await last(geekai(), how)).additional_kwargs
 
 
 def test_keywords_of_llama_index_itself_are_dropped(server: Any, geekai: Any) -> None:

@@ -180,7 +180,4 @@ DETAILS = [
 
 WISHES = [*SPEECHES, *FIELDS, *DETAILS]
 
-NOT_YET: dict[str, str] = {
-    "earlier speech that the server still has": "alike",
-    "earlier speech that never ends": "alike",
-}
+NOT_YET: dict[str, str] = {}

@@ -249,6 +249,4 @@ EMPTY = [
 
 WISHES = [*REASONING, *POLICIES, *BROKEN, *UNANSWERED, *EMPTY]
 
-NOT_YET: dict[str, str] = {
-    "a cut call of this server's, followed by the user": "alike",
-}
+NOT_YET: dict[str, str] = {}

@@ -152,6 +152,4 @@ REASONING = [
 
 WISHES = [*USAGE, *REASONING]
 
-NOT_YET: dict[str, str] = {
-    "usage within the choice": "li",
-}
+NOT_YET: dict[str, str] = {}

@@ -6,7 +6,7 @@ import base64
 import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ from pydantic import BaseModel
 
 import langchain_geekai
 import llama_index_geekai
+from geekai_core import InvalidResponseError
 from tests.parity.form import STREAMED, Json, Tool, Wish
 
 KEY = "sk-parity"
@@ -168,7 +169,7 @@ def _langchain_message(message: Any, history: Sequence[Any]) -> Any:
             additional_kwargs={**reasoning, **message["extra"]},
             tool_calls=[{"name": one["name"], "args": one["arguments"], "id": one["id"]} for one in calls],
             invalid_tool_calls=[
-                {"name": one["name"], "args": one["arguments"], "id": one["id"], "error": "broken"} for one in broken
+                {"name": one["name"], "args": one["arguments"], "id": one["id"], "error": None} for one in broken
             ],
         )
     parts = [part if isinstance(part, str) else _langchain_part(part) for part in message["parts"]]
@@ -252,15 +253,19 @@ def _read_llama_index(outcome: Outcome, llm: Any, answer: Any) -> None:
     outcome.text = outcome.pieced = answer.message.content or ""
     blocks = answer.message.blocks
     outcome.reasoning = "".join(block.content or "" for block in blocks if isinstance(block, li.ThinkingBlock))
+    reasons = {one["id"]: str(one["error"]) for one in extra.get("invalid_tool_calls") or ()}
     outcome.invalid = [one["name"] for one in extra.get("invalid_tool_calls") or ()]
-    try:
-        calls = llm.get_tool_calls_from_response(answer, error_on_no_tool_call=False)
-    except ValueError:
-        assert outcome.invalid, "raised only where there are calls, and none that can run"
-        calls = []
+    is_cut = bool(reasons) and kwargs.get("finish_reason") == "length"
+    found: list[Any] = []
+    with suppress(*[InvalidResponseError] if is_cut else []):  # nothing but the token limit ends an agent
+        found = llm.get_tool_calls_from_response(answer, error_on_no_tool_call=False)
+    calls = [one for one in found if one.tool_id not in reasons]
+    told = [one for one in found if one.tool_id in reasons]
+    assert not (calls and told), "an agent hears of calls that cannot run only where no other runs"
+    assert all(reasons[one.tool_id] in one.tool_name and one.tool_kwargs == {} for one in told)
     outcome.calls = [(one.tool_name, one.tool_kwargs) for one in calls]
     outcome.ids = [one.tool_id for one in calls]
-    outcome.why = " ".join(str(one["error"]) for one in extra.get("invalid_tool_calls") or ())
+    outcome.why = " ".join(reasons.values())
     counted = get_tokens_from_response(answer)
     outcome.usage = counted if any(counted) else None
     outcome.finish, outcome.model = kwargs.get("finish_reason"), answer.raw.get("model")

@@ -147,6 +147,31 @@ async def test_a_call_that_is_cut_or_broken_never_runs_and_the_reason_is_told(
     assert re.search(reason, told)
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_an_agent_whose_model_wrote_no_json_tells_it_so_and_goes_on(
+    server: ScriptedServer, streamed: bool
+) -> None:
+    folder = Folder()
+    play(server, CUT["broken"], says(None, calls=[made("clear", '{"folder": "/tmp"}')]), DONE)
+    assert await llama_index(server, folder, streamed) == "Done."
+    assert folder.cleared == ["/tmp"]
+    call, answer = server.requests[1].json["messages"][-2:]
+    assert call["tool_calls"][0]["function"] == {"name": "clear", "arguments": "{}"}
+    assert (answer["role"], answer["tool_call_id"]) == ("tool", call["tool_calls"][0]["id"])
+    assert "clear (not run: the arguments are not one JSON object" in answer["content"]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_an_agent_whose_call_was_cut_at_the_token_limit_ends_with_the_reason(
+    server: ScriptedServer, streamed: bool
+) -> None:
+    folder = Folder()
+    play(server, CUT["cut"])
+    with pytest.raises(Exception, match=r"none can run: clear \(not run: the arguments were cut at the token limit"):
+        await llama_index(server, folder, streamed)
+    assert (folder.cleared, len(server.requests)) == ([], 1)
+
+
 @pytest.mark.parametrize(("side", "streamed", "answer", "reason"), rows(NO_CALL, "create_agent", "FunctionAgent"))
 async def test_a_text_beside_what_is_no_call_is_the_end(
     server: ScriptedServer, side: Any, streamed: bool, answer: Answer, reason: str

@@ -17,7 +17,7 @@ from pydantic_core import from_json
 
 from geekai_core.options import ReasoningHistory
 from geekai_core.request.tools import wire_name
-from geekai_core.response.arguments import read_arguments
+from geekai_core.response.arguments import InvalidArguments, read_arguments
 
 Wire = dict[str, Any]
 Place = tuple[int, int]
@@ -151,11 +151,15 @@ def _add_assistant(
     wire["tool_calls"] = []
     for position, call in calls:
         id = call.get("id") or f"call_{at}_{position}"
-        call = {**call, "id": id, "type": call.get("type") or "function", "function": _function(call)}
-        reason = call.pop(NOT_RUN_BECAUSE, None)
-        wire["tool_calls"].append(call)
-        result = results.get((at, position), {"content": f"{NOT_RUN} {reason}" if reason else NOT_RUN})
+        known = {"id": id, "type": call.get("type") or "function", "function": _function(call)}
+        wire["tool_calls"].append({key: value for key, value in call.items() if key != NOT_RUN_BECAUSE} | known)
+        result = results.get((at, position)) or {"content": f"{NOT_RUN} {_why_not_run(call)}".rstrip()}
         sent.append(_result(result, id, pictures))
+
+
+def _why_not_run(call: Wire) -> str:
+    read = read_arguments(call["function"].get("arguments"))
+    return call.get(NOT_RUN_BECAUSE) or (read.reason if isinstance(read, InvalidArguments) else "")
 
 
 def _function(call: Wire) -> Wire:
@@ -210,5 +214,7 @@ def _add_speech(wire: Wire, speech: Any) -> None:
     until = speech.get("expires_at")
     if speech.get("id") and not (isinstance(until, (int, float)) and until <= time.time()):
         wire["audio"] = {"id": speech["id"]}
+        if wire.get("content") == speech.get("transcript"):
+            wire["content"] = ""  # the speech says it
     elif not wire.get("content"):
         wire["content"] = speech.get("transcript") or ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any, Generic, TypeVar
 
@@ -127,9 +128,12 @@ async def test_a_call_with_broken_arguments_never_runs(server: Any, llm: Any, ho
     *growing, finished = await responses(llm, how)
     for piece in growing:
         llm.get_tool_calls_from_response(piece, error_on_no_tool_call=False)
-    for error_on_no_tool_call in (True, False):
-        with pytest.raises(InvalidResponseError, match="none can run: add: the arguments are not one JSON object"):
-            llm.get_tool_calls_from_response(finished, error_on_no_tool_call=error_on_no_tool_call)
+    reason = r"add \(not run: the arguments are not one JSON object"
+    with pytest.raises(InvalidResponseError, match=f"none can run: {reason}"):
+        llm.get_tool_calls_from_response(finished)
+    (for_an_agent,) = llm.get_tool_calls_from_response(finished, error_on_no_tool_call=False)
+    assert (for_an_agent.tool_id, for_an_agent.tool_kwargs) == ("c1", {})
+    assert re.match(reason, for_an_agent.tool_name), "no tool has that name: the agent tells the model"
     (told,) = finished.message.additional_kwargs["invalid_tool_calls"]
     assert (told["id"], told["name"], told["args"]) == ("c1", "add", arguments)
 
