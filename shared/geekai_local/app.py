@@ -53,16 +53,20 @@ def create_app(engine: Engine, library: Library, api_key: str | None = None) -> 
             result = await _while_connected(request, answered(wanted))
             return result if isinstance(result, Response) else _Json(result)
 
-        return Route(BASE_PATH + path, handle, methods=[method])
+        return Route("/api" + path, handle, methods=[method])
 
     return Starlette(
         routes=[
-            route("POST", "/chat/completions", ChatRequest, chat),
-            route("GET", "/chat/task-{id}", TaskRequest, tasks.fetch),
-            route("GET", "/models", catalogue.PageRequest, lambda it: catalogue.models(it, engine)),
-            route("POST", "/embeddings", retrieval.EmbeddingsRequest, lambda it: retrieval.embed(it, engine, embedder)),
-            route("POST", "/rerank", retrieval.RerankRequest, lambda it: retrieval.rerank(it, embedder)),
-            route("POST", "/web_search", retrieval.WebSearchRequest, lambda it: retrieval.web_search(it, library)),
+            route("POST", "/v1/chat/completions", ChatRequest, chat),
+            route("GET", "/v1/chat/task-{id}", TaskRequest, tasks.fetch),
+            route("GET", "/v1/models", catalogue.PageRequest, lambda it: catalogue.models(it, engine)),
+            route(
+                "POST", "/v1/embeddings", retrieval.EmbeddingsRequest, lambda it: retrieval.embed(it, engine, embedder)
+            ),
+            route("POST", "/v1/rerank", retrieval.RerankRequest, lambda it: retrieval.rerank(it, embedder)),
+            route("POST", "/v1/web_search", retrieval.WebSearchRequest, lambda it: retrieval.web_search(it, library)),
+            route("GET", "/chat/transaction/{id}", TaskRequest, lambda _: catalogue.nothing(engine, "amount")),
+            route("GET", "/credit/balance", catalogue.PageRequest, lambda _: catalogue.nothing(engine, "balance")),
         ],
         exception_handlers=dict.fromkeys((AnswerError, ValidationError, HTTPException, Exception), _failed),
     )

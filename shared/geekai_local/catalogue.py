@@ -1,4 +1,4 @@
-"""`GET /models`: what this endpoint can answer with, in GeekAI's documented shape."""
+"""What this endpoint can answer with, `GET /models`, in GeekAI's documented shape; and what that costs: nothing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from geekai_core.wire import ModelInfo
 from geekai_local import embedding
 from geekai_local._llama import CONTEXT
 from geekai_local.engine import Engine
+from geekai_local.errors import AnswerError
 from geekai_local.weights import Upstream
 
 CHAT = ["tool_calls", "reasoning", "json_mode", "structured_output", "web_search"]
@@ -40,6 +41,13 @@ async def models(wanted: PageRequest, engine: Engine) -> dict[str, Any]:
     found.append(_entry(embedding.NAME, "embedding", ["embedding", "rerank"], embedding.CONTEXT))
     page = found[(wanted.page - 1) * wanted.page_size :][: wanted.page_size]
     return {"data": page, "total": len(found), **wanted.model_dump()}
+
+
+async def nothing(engine: Engine, name: str) -> dict[str, Any]:
+    """A bill's amount or the balance: no coins, for answers of this machine cost none. Raises `AnswerError`."""
+    if isinstance(engine.model, Upstream):
+        raise AnswerError(501, "not_implemented", "what an upstream charges is not known here")
+    return {name: 0}
 
 
 def _translated(model: ModelInfo) -> dict[str, Any]:

@@ -10,8 +10,11 @@ import httpx
 import pytest
 
 from examples.demo import read_questions
+from geekai_core import APIStatusError, Client
 from geekai_core.wire import ChatCompletion
 from geekai_local.serving import serve
+from geekai_local.weights import Upstream
+from geekai_testing.scripted import ScriptedServer
 from tests.local.conftest import Caller
 
 pytestmark = pytest.mark.local_model
@@ -33,6 +36,7 @@ CONSTANT = {
     "type": "json_schema",
     "json_schema": {"name": "word", "schema": {"const": ["The same", "words each time."]}},
 }
+KEYS = {"api_key": "any", "system_key": "any-system-key"}
 LONG = {"type": "array", "items": {"enum": ["a long way to the lighthouse"]}, "minItems": 300}
 
 
@@ -263,6 +267,23 @@ def test_unknown_paths_methods_and_bodies_are_errors_too(caller: Caller) -> None
     ]
     assert [response.status_code for response in found] == [404, 405, 400]
     assert all(response.json()["error"]["message"] for response in found)
+
+
+def test_what_this_machine_answers_costs_nothing(base_url: str, caller: Caller) -> None:
+    """By the paths and the system key with which GeekAI is asked for a bill and the balance."""
+    answer = caller.ask("Hi", max_tokens=1)
+    with Client(base_url=base_url, **KEYS) as client:
+        bill, balance = client.bill(answer), client.balance()
+    assert (bill.amount, bill.yuan, balance.balance, balance.yuan) == (0, 0, 0, 0)
+
+
+def test_what_an_upstream_charges_is_not_made_up(upstream: ScriptedServer) -> None:
+    with serve(model=Upstream(upstream.base_url)) as url, Client(base_url=url, **KEYS) as client:
+        with pytest.raises(APIStatusError, match="what an upstream charges is not known here"):
+            client.bill("chatcmpl-1")
+        with pytest.raises(APIStatusError, match="what an upstream charges is not known here"):
+            client.balance()
+    assert upstream.requests == []
 
 
 def test_any_key_will_do_until_one_is_set(caller: Caller) -> None:
