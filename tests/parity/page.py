@@ -1,7 +1,8 @@
-"""Writes docs/vendors.md from the tables' own names: `python -m tests.parity.page`."""
+"""Writes docs/vendors.md, and its Chinese summary, from the tables' own names: `python -m tests.parity.page`."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import ModuleType
 
@@ -21,6 +22,7 @@ from tests.parity import (
 )
 
 PAGE = Path(__file__).parent.parent.parent / "docs/vendors.md"
+CHINESE = PAGE.parent / "zh/vendors.md"
 SECTIONS: dict[str, tuple[ModuleType, str]] = {
     "Tool calls in pieces": (
         calls,
@@ -64,6 +66,39 @@ SECTIONS: dict[str, tuple[ModuleType, str]] = {
     "What callers give": (callers, "Whatever means the same does the same in both frameworks."),
 }
 
+IN_CHINESE = {
+    "Tool calls in pieces": (
+        "分段到达的工具调用",
+        "每个调用都完整，有自己的 id 和参数。分不清一段参数属于哪个调用时，这个调用算无效，绝不执行。",
+    ),
+    "Arguments of tool calls": (
+        "工具调用的参数",
+        "只有 JSON 对象才是参数，什么都没有就是空对象。被截断或损坏的调用绝不执行，并说明原因。",
+    ),
+    "Histories that go back": (
+        "发回去的历史消息",
+        "应用保存下来的任何历史，都以最严格的服务器也接受的形式发送：每个调用有名称、参数是对象、有结果；推理过程由 `reasoning_history` 决定。",
+    ),
+    "Parts of messages": ("消息的各部分", "任何键都不丢；工具返回的图片放在一条用户消息里发送。"),
+    "Vendors' own fields": ("厂商自己的字段", "它们随原来的调用或消息一起发回去。"),
+    "Requests that are refused": (
+        "被拒绝的请求",
+        "不许强制的工具改为可选，只许流式的改为流式，历史换一种方式携带推理过程。模型拒绝过什么，会记一个小时。",
+    ),
+    "Fields that are refused": ("被拒绝的字段", "第二次发送时去掉，以后也不再发送。"),
+    "Ways to ask for an object": (
+        "请求结构化输出的方式",
+        "`response_format`、工具、JSON 模式、文字要求：模型拒绝或忽略一种，就试下一种。",
+    ),
+    "Side fields of odd types": ("类型不对的附带字段", "回答照常返回；读不懂的字段原样保留，读出来是 None。"),
+    "Usage and reasoning by other names": ("用别的名称给出的用量和推理过程", "都计入标准名称，也显示在标准名称下。"),
+    "How answers end": (
+        "回答怎样结束",
+        "没有正常结束就是错误，带有服务器的原话和已收到的内容；正常结束的绝不当作中断。",
+    ),
+    "What callers give": ("调用方给的参数", "意思相同的写法，在两个框架里效果相同。"),
+}
+
 
 def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
@@ -92,5 +127,32 @@ def page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def chinese_page() -> str:
+    """The same in Chinese: what comes of each kind, and how many rows are right; the rows themselves are in English."""
+    lines = [
+        "# 各家厂商的怪癖",
+        "",
+        "网关转发的是几百家厂商服务器的原样输出。这里按类别说明已知的怪现象，以及它们在 `ChatGeekAI`（LangChain）和 `GeekAI`（LlamaIndex）中的结果。",
+        "每一行都是一个测试，流式与非流式、同步与异步都运行；行的名称就是测试的英文名称，列在[英文页](../vendors.md)上。",
+    ]
+    for title, (table, _) in SECTIONS.items():
+        name, what = IN_CHINESE[title]
+        counts = []
+        for side, cls in (("lc", "ChatGeekAI"), ("li", "GeekAI")):
+            marks = [_mark(table, wish.name, side, wish.sides) for wish in table.WISHES]
+            counts.append(f"`{cls}` {marks.count('right')}/{len(marks) - marks.count('')}")
+        anchor = re.sub(r"[^a-z]+", "-", title.replace("'", "").lower())
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            what,
+            "",
+            f"正确的行：{'，'.join(counts)}（[逐行列表](../vendors.md#{anchor})）。",
+        ]
+    return "\n".join(lines) + "\n"
+
+
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    CHINESE.write_text(chinese_page(), encoding="utf-8")

@@ -34,7 +34,7 @@ from tests.parity import (
     wishes,
 )
 from tests.parity.form import HI, MAY_WARN, MODEL, STREAMED, Json, Wanted, Wish
-from tests.parity.page import PAGE, page
+from tests.parity.page import CHINESE, PAGE, chinese_page, page
 from tests.parity.sides import SIDES, Outcome, heard
 
 TABLES = (
@@ -187,3 +187,4 @@ async def test_both_adapters_do_the_same(wish: Wish, side: str, server: Scripted
 
 def test_the_page_on_vendors_says_what_the_tables_hold() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "python -m tests.parity.page writes it anew"
+    assert CHINESE.read_text(encoding="utf-8") == chinese_page(), "python -m tests.parity.page writes it anew"
