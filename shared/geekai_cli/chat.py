@@ -92,7 +92,7 @@ class Talk:
             for message in self._kept.messages:
                 if message["role"] == "user":
                     readline.add_history(" ".join(message["content"].split()))
-        note(_("Ctrl-C ends an answer, Ctrl-D the talk (Windows: Ctrl-Z, Enter). /search on, /think on, and off"))
+        self._obeyed("/help")
         while True:
             try:
                 line = input("> ")
@@ -109,9 +109,13 @@ class Talk:
                 note(_("(ended; Ctrl-C once more ends the talk)"))
 
     def _obeyed(self, name: str, *state: str) -> bool:
-        """Whether a line was no question, but a switch of ours; then it is done."""
+        """Whether a line was no question, but a switch of ours, which is done, or a word like one, which gets help."""
         if (switch := SWITCHES.get(name)) is None:
-            return False
+            if unknown := re.fullmatch("/[a-z]+", name):  # no slip is sent, and billed
+                note(
+                    _("Ctrl-C ends an answer, Ctrl-D the talk (Windows: Ctrl-Z, Enter). /search on, /think on, and off")
+                )
+            return bool(unknown)
         if state:
             self._fields = {key: value for key, value in self._fields.items() if key not in switch}
             self._fields |= switch if state == ("on",) else {}

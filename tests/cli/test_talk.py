@@ -67,6 +67,17 @@ def test_search_and_thinking_are_turned_on_and_off_within_a_talk() -> None:
     assert "/search on, /think on, and off" in screen
 
 
+@terminal
+def test_a_slip_in_a_switch_s_name_gets_help_and_is_not_sent() -> None:
+    with ScriptedServer() as server:
+        server.play(saying("ok"))
+        typed = "/help\n/serach on\n/exit\none\n" + CTRL_D
+        screen, code = on_terminal("chat", "-m", "m", server=server, typed=typed, until=lambda shown: "> " in shown)
+    assert code == 0
+    assert [request.json["messages"] for request in server.requests] == [messages("one")]
+    assert screen.count("/search on, /think on, and off") == 4  # at the start, too
+
+
 def test_a_talk_is_saved_as_markdown_and_grows(tmp_path: Path) -> None:
     with ScriptedServer() as server:
         found = [{"link": "https://b.example/%E9%A3%8E", "title": "Wind"}]
