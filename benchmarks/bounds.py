@@ -81,8 +81,8 @@ def _langchain() -> Iterable[Bound]:
         them,
         core,
     )
-    yield _pair(LC, "v1 stream, 2,000 chunks", them, 0.25, "stream v1 2000", us, them)
-    yield _pair(LC, "v3 stream, 2,000 chunks", them, 0.25, "stream v3 2000", us, them)
+    yield _pair(LC, "v1 stream, 2,000 chunks", them, 0.3, "stream v1 2000", us, them)
+    yield _pair(LC, "v3 stream, 2,000 chunks", them, 0.17, "stream v3 2000", us, them)
     yield _pair(LC, "memory, 1,000 streams open", them, 0.85, "memory, 1,000 streams open", us, them)
     yield _pair(LC, "construction", them, 0.05, "construction", us, them)
     yield _pair(LC, "`bind_tools` of 20 tools and a call", them, 0.35, "bind 20 tools and call", us, them)

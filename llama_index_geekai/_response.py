@@ -171,7 +171,7 @@ def _countable(answer: ChatCompletion) -> dict[str, Any]:
 def _usage(answer: ChatCompletion) -> Mapping[str, Any] | None:
     """Usage as it came; where it came in another place, as it was read there."""
     usage = answer.raw.get("usage")
-    read = answer.usage and answer.usage.model_dump(exclude_unset=True)
+    read = answer.usage.model_dump(exclude_unset=True) if answer.usage else None
     return usage if read and isinstance(usage, Mapping) else read
 
 

@@ -14,11 +14,12 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from benchmarks.compare.tables import conformance_table, fate_parts, peer_parts, put
+from benchmarks.compare.tables import conformance_table, fate_parts, peer_parts, put, rows_table
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -40,6 +41,8 @@ LLAMA_INDEX = {
     "llama-index-openrouter": [f"OpenRouter{OTHERS}", f"Perplexity{OTHERS}"],
 }
 OURS = {"langchain": "ChatGeekAI", "llama-index": "GeekAI"}
+ROWS = {"langchain": ["ChatGeekAI", "ChatOpenAI", "ChatDeepSeek"], "litellm": ["ChatLiteLLM"]}
+ROWS_OF_LLAMA_INDEX = {"llama-index": ["GeekAI", "OpenAILike"]}
 SUBJECTS = {"OpenAILike": "benchmarks.compare.openai_like:subject", "GeekAI": "tests.llama_index.subject:geekai"}
 
 
@@ -92,6 +95,18 @@ def conformance() -> dict[str, Any]:
     return counted
 
 
+def rows() -> dict[str, Any]:
+    """Of each class, of each of the parity tables, how many rows are right; each class in a process of its own."""
+    found: dict[str, Any] = {}
+    for group, names in [*ROWS.items(), *ROWS_OF_LLAMA_INDEX.items()]:
+        for name in names:
+            print(f"rows: {name}", file=sys.stderr, flush=True)
+            done = run(group, "benchmarks.compare.rows", name)
+            done.check_returncode()
+            found |= json.loads(done.stdout)
+    return found
+
+
 Tell = Callable[[Any], dict[str, str]]
 PARTS: dict[str, tuple[Callable[[], Any], dict[str, Tell]]] = {
     "langchain": (
@@ -105,6 +120,15 @@ PARTS: dict[str, tuple[Callable[[], Any], dict[str, Tell]]] = {
     "conformance": (
         conformance,
         {"compare-llama-index.md": lambda found: {"conformance": conformance_table(found)}},
+    ),
+    "rows": (
+        rows,
+        {
+            "compare-langchain.md": lambda found: {"rows": rows_table(found, [*chain.from_iterable(ROWS.values())])},
+            "compare-llama-index.md": lambda found: {
+                "rows": rows_table(found, [*chain.from_iterable(ROWS_OF_LLAMA_INDEX.values())])
+            },
+        },
     ),
 }
 """How a part is found, and what it puts into which pages."""

@@ -85,6 +85,16 @@ def _share(counts: Mapping[str, Mapping[str, int]], number: str | None = None) -
     return f"{count('passed')} of {count('passed') + count('failed')}"
 
 
+def rows_table(found: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Rows that are right of rows tried, a line for each table, for the classes that are named."""
+    lines = [f"| | {' | '.join(names)} |", f"|---{'|---' * len(names)}|"]
+    for title in found[names[0]]:
+        cells = [f"{found[name][title]['right']} of {found[name][title]['rows']}" for name in names]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    totals = [[sum(table[key] for table in found[name].values()) for key in ("right", "rows")] for name in names]
+    return "\n".join([*lines, f"| **all** | {' | '.join(f'**{right} of {rows}**' for right, rows in totals)} |"])
+
+
 def releases(pinned: Mapping[str, str]) -> str:
     """The releases that were compared, in a line."""
     return "Releases: " + ", ".join(f"{name} {release}" for name, release in sorted(pinned.items())) + "."
