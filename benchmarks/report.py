@@ -110,7 +110,7 @@ def about(run: Mapping[str, Any]) -> str:
         for group, versions in run["versions"].items()
     ]
     where = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}"
-    return f"{where}.\n" + "\n".join(f"- {group}" for group in groups)
+    return f"{where}.\n\n" + "\n".join(f"- {group}" for group in groups)
 
 
 PANELS = (

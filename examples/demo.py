@@ -171,7 +171,7 @@ def show_tools(chat: ChatGeekAI, llm: GeekAI) -> None:
     )
     (selection, *_) = llm.get_tool_calls_from_response(response)
     result = departures(**selection.tool_kwargs)
-    reply = ChatMessage(result, role="tool", tool_call_id=selection.tool_id)
+    reply = ChatMessage(result, role="tool", additional_kwargs={"tool_call_id": selection.tool_id})
     answer = llm.chat([ChatMessage(question), response.message, reply])
     console.print(f"LlamaIndex · {selection.tool_name}({selection.tool_kwargs}) → [dim]{result}[/dim]")
     console.print(answer.message.content, style="green")

@@ -26,6 +26,7 @@ def test_the_demo_answers_through_both_frameworks_and_scores_at_least_ten() -> N
         assert int(right) >= 10
         assert len(re.findall(rf"(?m)^wrong, {framework}: .+\? → ", done.stdout)) == 20 - int(right)
     assert len(re.findall(r"departures\(\{'season': '(?:summer|winter)'\}\)", done.stdout)) == 2
+    assert "```" not in done.stdout, "a tool's result is put in words"
     assert "[1] " in done.stdout
     assert re.search(r"\d+ calls, [\d,]+ tokens in, [\d,]+ out, billed_units \(searches\): 2", done.stdout)
     assert "Warning" not in done.stdout + done.stderr

@@ -105,6 +105,14 @@ def test_a_page_reads_well_where_the_site_does_not_render_it(page: Path) -> None
     assert "\n:::" not in text or text.partition("\n\n")[2].startswith("The site fills this page from the docstrings")
 
 
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md", ROOT / "SECURITY.md"], ids=lambda p: p.name)
+def test_a_list_is_a_list_wherever_the_page_is_read(page: Path) -> None:
+    """MkDocs wants a blank line before a list, which most viewers do not; without one it is part of the paragraph."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    item = r" *(?:[-*]|[0-9]+[.]) "
+    assert not re.findall(rf"(?m)^(?! |[-*] |[0-9]+[.] )\S.*\n{item}.*", text)
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if p.parent != ROOT], ids=lambda p: str(p.relative_to(ROOT)))
 def test_the_code_of_a_page_fits_a_screen_of_1280_pixels(page: Path) -> None:
     """88 columns, as Chromium measured; a character of Chinese takes two. Outputs are wrapped by the site's style."""

@@ -76,8 +76,8 @@ TO_EXTRA_BODY = "(a field that this package does not know goes into extra_body)"
 MISTAKES = [
     Mistake(
         "no key", "没有密钥", "传入 `api_key`，或设置环境变量 `GEEKAI_API_KEY`",
-        ConfigurationError, "no GeekAI key: set GEEKAI_API_KEY, or in code pass api_key=… (没有密钥：请设置 GEEKAI_API_KEY，或在代码中传入 api_key)",
-        init={"api_key": None},
+        ConfigurationError, "no GeekAI key: 'export GEEKAI_API_KEY=sk-...' with a key of your account at https://geekai.co or https://geekai.dev, or in code pass api_key=…; a server on this machine needs none (没有密钥：请设置 GEEKAI_API_KEY 或传入 api_key，密钥来自 geekai.co 或 geekai.dev 的账户；本机的服务不需要密钥)",
+        init={"api_key": None, "base_url": "https://geekai.co/api/v1"},
     ),
     Mistake(
         "a key with the end of its line", "密钥里带有换行", "只保留密钥本身",

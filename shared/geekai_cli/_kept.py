@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from gettext import gettext as _
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,10 @@ class Kept:
                 message = json.loads(line)
                 self.messages.append({"role": message["role"], "content": message["content"] + ""})
         except OSError as error:
-            raise ConfigurationError(f"{error.filename} cannot be used: {error.strerror}") from None
+            raise ConfigurationError(_("{} cannot be used: {}").format(error.filename, error.strerror)) from None
         except (ValueError, TypeError, KeyError):
-            raise ConfigurationError(f"line {number} of {self.history} is no message: mend or remove it") from None
+            words = _("line {} of {} is no message: mend or remove it")
+            raise ConfigurationError(words.format(number, self.history)) from None
 
     def add(self, question: str, answer: str, found: Iterable[Source] = ()) -> None:
         """Take in a question and what was answered, with its sources."""

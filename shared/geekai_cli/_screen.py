@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
+from gettext import gettext as _
 from typing import Any
+
+from rich.cells import cell_len
 
 from geekai_cli._wrap import Wrap
 from geekai_core import ConfigurationError
@@ -60,8 +64,19 @@ def note(text: str) -> None:
 def complain(error: Exception) -> None:
     """Say on stderr what went wrong: in one line, and on a terminal with each line to be copied by itself."""
     ours = isinstance(error, ConfigurationError) and sys.stderr.isatty()
-    for line in f"geekai: {error}".splitlines() if ours else [f"geekai: {error}"]:
+    words = f"geekai: {words_of(error)}"
+    for line in words.splitlines() if ours else [words]:
         note(line)
+
+
+def words_of(error: Exception) -> str:
+    """An error's words, those of our own in the user's language: the whole, or a hint in brackets."""
+    return re.sub(r"[^\[\]]+", lambda part: _(part[0]), str(error))
+
+
+def padded(text: str, width: int) -> str:
+    """`text` and blanks, `width` cells in all."""
+    return text + " " * (width - cell_len(text))
 
 
 def print_json(value: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from gettext import gettext as _
@@ -11,6 +12,8 @@ from typing import Annotated, Any
 
 import typer
 import typer.core
+
+UsageError: type[Any] = typer.BadParameter.__base__
 
 
 class _Words:
@@ -33,8 +36,28 @@ class Page(_Words, typer.core.TyperCommand):
     """One command."""
 
 
+USAGE_ERRORS = (
+    *("No such option: {}", "No such command {}.", "Missing argument {}.", "Invalid value for {}: {}"),
+    *("Option {} requires an argument.", "Got unexpected extra argument(s) ({})"),
+)
+"""What the library says of a command line that is wrong, which it does not translate."""
+
+
 class Commands(_Words, typer.core.TyperGroup):
     """Ends every command alike: an error is one line on stderr, in the server's own words."""
+
+    def main(self, *args: Any, **more: Any) -> Any:
+        """Run the command line, and exit."""
+        try:
+            sys.exit(super().main(*args, **{**more, "standalone_mode": False}))
+        except UsageError as error:
+            from geekai_cli._screen import note
+
+            if error.ctx:
+                note(error.ctx.get_usage())
+                note(_("Try '{} -h' for help.").format(error.ctx.command_path))
+            note(_("Error: {}").format(_in_words(error.format_message())))
+            sys.exit(2)
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; what went wrong becomes its exit code."""
@@ -52,6 +75,14 @@ class Commands(_Words, typer.core.TyperGroup):
             complain(error)
             raise typer.Exit(2 if isinstance(error, ConfigurationError) else 1) from None
         return result
+
+
+def _in_words(message: str) -> str:
+    """One of `USAGE_ERRORS` in the user's language; any other as it is."""
+    for form in USAGE_ERRORS:
+        if found := re.fullmatch(re.escape(form).replace(r"\{\}", "(.*)"), message, re.DOTALL):
+            return _(form).format(*found.groups())
+    return message
 
 
 app = typer.Typer(

@@ -40,7 +40,7 @@ def run(question: str | None, on: list[str], kept: Kept, base_url: str | None, a
             return
         question = "\n\n".join(text for text in (question or "", _piped(question)) if text.strip())
         if not question:
-            raise ConfigurationError("no question: give one as an argument or through a pipe")
+            raise ConfigurationError(_("no question: give one as an argument or through a pipe"))
         answer = talk.ask(question, None if as_json else Screen())
         if as_json:
             print_json(described(answer))
@@ -69,7 +69,7 @@ def _piped(question: str | None) -> str:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16", errors="replace")
     if b"\0" in content:
-        raise ConfigurationError("standard input is no text: give the text of the file")
+        raise ConfigurationError(_("standard input is no text: give the text of the file"))
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -153,7 +153,7 @@ def _show(stream: Stream, screen: Screen | None, words: list[str]) -> None:
         for delta in stream:
             if screen and screen.is_terminal and delta.reasoning_content:
                 if not thinking and not screen.styled:
-                    screen.write("thinking: ")
+                    screen.write(f"{_('thinking:')} ")
                 screen.write(delta.reasoning_content, "dim")
                 thinking = True
             if delta.content:
@@ -187,9 +187,9 @@ def readable(url: str) -> str:
 def spent(answer: ChatCompletion) -> str:
     """Tokens and billed searches of an answer, and why it ended where that is not its own end."""
     usage: Mapping[str, Any] = answer.usage.model_dump(exclude_none=True) if answer.usage else {}
-    names = {"prompt_tokens": "", "completion_tokens": "", "billed_units": " (searches, not money)"}
+    names = {"prompt_tokens": "", "completion_tokens": "", "billed_units": f" {_('(searches, not money)')}"}
     counts = [f"{name} {usage[name]}{about}" for name, about in names.items() if name in usage]
     reason = answer.choices[0].finish_reason if answer.choices else None
     if reason not in ("stop", None):
-        counts.append(f"ended by {reason}")
-    return ", ".join(counts) or "the server gave no usage"
+        counts.append(_("ended by {}").format(reason))
+    return ", ".join(counts) or _("the server gave no usage")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from gettext import gettext as _
 
 from rich.cells import cell_len
 
-from geekai_cli._screen import Screen, note, print_json
+from geekai_cli._screen import Screen, note, padded, print_json
 from geekai_cli._setup import open_client
 from geekai_core.harmless import harmless
 from geekai_core.models import listed_facts
 from geekai_core.wire import ModelInfo
 
-HEAD = ("model", "owner", "context", "capabilities", "price")
+HEAD = (_("model"), _("owner"), _("context"), _("capabilities"), _("price"))
 
 
 def run(text: str, capabilities: Sequence[str], min_context: int, base_url: str | None, as_json: bool) -> None:
@@ -24,10 +25,9 @@ def run(text: str, capabilities: Sequence[str], min_context: int, base_url: str 
         print_json([model.model_dump(exclude_unset=True) for model in found])
         return
     _print([row(model) for model in found])
-    summary = f"{len(found)} of {len(listed)} models; prices are shown as listed, their unit is not documented"
-    if not found:
-        summary += f"; capabilities listed: {', '.join(sorted({w for m in listed for w in _words(m)})) or 'none'}"
-    note(summary)
+    summary = _("{} of {} models; prices are shown as listed, their unit is not documented")
+    words = ", ".join(sorted({word for model in listed for word in _words(model)})) or _("none")
+    note(summary.format(len(found), len(listed)) + ("" if found else _("; capabilities listed: {}").format(words)))
 
 
 def fits(model: ModelInfo, text: str, capabilities: Sequence[str], min_context: int) -> bool:
@@ -65,8 +65,7 @@ def _print(rows: list[tuple[str, ...]]) -> None:
             screen.write("\t".join(cells) + "\n")
     elif sum(widths) + 2 * len(HEAD) <= screen.width:
         for cells in (HEAD, *rows):
-            padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True))
-            screen.write("  ".join(padded).rstrip() + "\n")
+            screen.write("  ".join(map(padded, cells, widths)).rstrip() + "\n")
     else:  # a line of whole words for each model
         for cells in rows:
             screen.line(cells[0])

@@ -30,6 +30,9 @@ HOSTS = frozenset(urlsplit(url).hostname for url in (MAINLAND, OVERSEAS))
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 300.0
 
+NO_NEED = "none-needed"
+"""The key that is sent to a server on this machine where none is set."""
+
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 
 
@@ -149,16 +152,25 @@ def configure(
     """A `Config` from arguments, else `GEEKAI_API_KEY`, `GEEKAI_BASE_URL`, `GEEKAI_SYSTEM_KEY`, `GEEKAI_PROXY`, else
     the defaults.
 
-    A setting that is None takes its default, but for `stream_chunk_timeout`. Raises `ConfigurationError`.
+    A setting that is None takes its default, but for `stream_chunk_timeout`. No key is needed for a server on this
+    machine, nor with a system key, for bills and balances alone. Raises `ConfigurationError`.
     """
-    if callable(api_key):
-        key: SecretStr | Callable[[], str] = api_key
-    else:
-        key = api_key = checked_key(api_key if api_key is not None else os.environ.get("GEEKAI_API_KEY"))
+    if api_key is None:
+        api_key = os.environ.get("GEEKAI_API_KEY", "").strip()
+    if isinstance(api_key, str):
+        api_key = SecretStr(api_key)
     url = checked_url(base_url if base_url is not None else os.environ.get("GEEKAI_BASE_URL") or MAINLAND)
     settings["proxy"] = settings.get("proxy") or os.environ.get("GEEKAI_PROXY")
     settings["system_key"] = settings.get("system_key") or os.environ.get("GEEKAI_SYSTEM_KEY")
+    if not api_key:
+        api_key = SecretStr(NO_NEED) if is_here(url) else no_key if settings["system_key"] else api_key
+    key = api_key if callable(api_key) else checked_key(api_key)
     return Config(api_key=key, base_url=url, **_checked({**_DEFAULTS, **settings}))
+
+
+def no_key() -> str:
+    """The API key where there is a system key alone: asking for it raises the error of a missing one."""
+    return ""
 
 
 def with_options(config: Config, headers: Mapping[str, str] | None, settings: Mapping[str, Any]) -> Config:
@@ -207,8 +219,9 @@ def _key_problem(key: str) -> str | None:
     """Why a text is no key."""
     if not key.strip():
         return (
-            "no GeekAI key: set GEEKAI_API_KEY, or in code pass api_key=… "
-            "(没有密钥：请设置 GEEKAI_API_KEY，或在代码中传入 api_key)"
+            "no GeekAI key: 'export GEEKAI_API_KEY=sk-...' with a key of your account at https://geekai.co or "
+            "https://geekai.dev, or in code pass api_key=…; a server on this machine needs none (没有密钥：请设置"
+            " GEEKAI_API_KEY 或传入 api_key，密钥来自 geekai.co 或 geekai.dev 的账户；本机的服务不需要密钥)"
         )
     if "\n" in key or "\r" in key:
         return "the GeekAI key holds a line break: give the key alone, without the end of its line"

@@ -54,7 +54,9 @@ def _run(options: argparse.Namespace) -> None:
         with serving.load(listener, library, model, options.api_key) as server:
             url = serving.base_url(listener)
             _say(_("listening on {url} with {model}"), url=url, model=model.name)
-            print(f"  export GEEKAI_BASE_URL={url}\n  export GEEKAI_API_KEY={options.api_key or 'any'}", flush=True)
+            name = model.model if isinstance(model, Upstream) else model.name
+            exports = {"GEEKAI_BASE_URL": url, "GEEKAI_API_KEY": options.api_key or "any", "GEEKAI_MODEL": name}
+            print("\n".join(f"  export {name}={value}" for name, value in exports.items() if value), flush=True)
             if options.docs:
                 _report(options.docs, library)
             threading.Thread(target=library.prepare, name="geekai-local vectors", daemon=True).start()

@@ -76,13 +76,12 @@ def serve(
     model = model or packaged_model()
     library = Library(docs, Embedder())
     listener = listen(0)
-    url = base_url(listener)
     with load(listener, library, model, api_key) as server:
         # The socket listens already: who connects before the thread is up waits in its queue.
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="geekai-local", daemon=True)
         thread.start()
         try:
-            yield url
+            yield base_url(listener)
         finally:
             server.should_exit = True
             thread.join()

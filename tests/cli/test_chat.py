@@ -184,11 +184,38 @@ def test_a_missing_key_and_model_are_told_together_with_what_to_type() -> None:
     assert done.err.count("\n") == 1
     for words in (
         "no GeekAI key: set GEEKAI_API_KEY, to a key of your account at https://geekai.co or https://geekai.dev",
+        "(a server on this machine needs none)",
         "export GEEKAI_API_KEY=sk-...",
         "no model: give --model NAME or set GEEKAI_MODEL",
         "export GEEKAI_MODEL=NAME",
     ):
         assert words in folded(done.err)
+
+
+def test_a_missing_key_and_model_are_told_in_the_user_s_language() -> None:
+    done = geekai("chat", "hi", GEEKAI_API_KEY="", LANG="zh_CN.UTF-8")
+    assert (done.out, done.code) == ("", 2)
+    for words in (
+        "没有密钥：",
+        "https://geekai.co",
+        "本机的服务不需要密钥",
+        "export GEEKAI_API_KEY=",
+        "没有指定模型：",
+    ):
+        assert words in done.err
+    assert "no " not in done.err
+
+
+def test_a_refused_key_and_the_usage_are_told_in_the_user_s_language() -> None:
+    with ScriptedServer() as server:
+        server.play(error(401, "无效的令牌"), sse(delta("a", finish_reason="length", usage=None)))
+        refused = geekai("chat", "hi", "-m", "m", server=server, LANG="zh_CN.UTF-8")
+        cut = geekai("chat", "hi", "-m", "m", server=server, LANG="zh_CN.UTF-8")
+    assert (
+        refused.err
+        == "geekai: HTTP 401: 无效的令牌 [请检查 GEEKAI_API_KEY 和地址：geekai.co 与 geekai.dev 的密钥互不通用]\n"
+    )
+    assert cut.err == "结束原因：length\n"
 
 
 @terminal

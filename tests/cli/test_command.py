@@ -13,6 +13,9 @@ import pytest
 from babel.messages import mofile, pofile
 
 import geekai_cli
+import geekai_core
+from geekai_cli.app import USAGE_ERRORS
+from geekai_cli.doctor import WORDS
 from geekai_core import __version__
 from geekai_testing.replies import json_reply
 from geekai_testing.scripted import ScriptedServer
@@ -66,6 +69,7 @@ def test_every_command_that_asks_takes_a_base_url(command: str) -> None:
 
 
 SOURCES = sorted(Path(geekai_cli.__file__).parent.glob("*.py"))
+CORE = Path(geekai_core.__file__).parent
 CATALOGUE = SOURCES[0].parent / "locale/zh/LC_MESSAGES/geekai.po"
 
 
@@ -88,14 +92,38 @@ def test_the_catalogue_holds_every_word_of_the_help_and_is_compiled() -> None:
         compiled = {message.id: message.string for message in mofile.read_mo(file) if message.id}
     assert compiled == catalogue, "run: pybabel compile -i geekai.po -o geekai.mo"
     assert all(catalogue.values())
-    marked = set(re.findall(r"""\b_\(["']([^"']+)["']\)""", "".join(p.read_text("utf-8") for p in SOURCES)))
-    assert len(marked) > 15
+    trees = [ast.parse(path.read_text("utf-8")) for path in SOURCES]
+    calls = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Call) and ast.unparse(n.func) == "_"]
+    marked = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
+    assert len(marked) > 50
     functions = [
         n for n in ast.parse((SOURCES[0].parent / "app.py").read_text("utf-8")).body if isinstance(n, ast.FunctionDef)
     ]
     described = {ast.get_docstring(function) for function in functions if function.decorator_list} - {None}
-    of_the_library = {"Options", "Arguments", "Commands", "required", "default: {default}"}
-    assert catalogue.keys() == marked | described | of_the_library
+    of_the_library = {"Options", "Arguments", "Commands", "required", "default: {default}", *USAGE_ERRORS}
+    ours = marked | described | of_the_library | WORDS.keys()
+    assert ours <= catalogue.keys()
+    core = "".join(ast.unparse(ast.parse(path.read_text("utf-8"))) for path in CORE.rglob("*.py"))
+    assert [words for words in catalogue.keys() - ours if words not in core] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["chat", "--nope"], "没有这个选项：--nope"),
+        (["nope"], "没有这个命令：'nope'。"),
+        (["bill"], "缺少参数 'id'。"),
+        (["models", "a", "b"], "多余的参数：b"),
+        (["chat", "hi", "-m"], "选项 '-m' 需要一个值。"),
+        (["models", "--min-context", "x"], "'--min-context' 的值不对："),
+    ],
+)
+def test_a_wrong_command_line_is_told_in_the_user_s_language(words: list[str], told: str) -> None:
+    done = geekai(*words, LANG="zh_CN.UTF-8")
+    assert (done.out, done.code) == ("", 2)
+    assert f"错误：{told}" in done.err
+    assert "Error" not in done.err
+    assert geekai(*words).err.splitlines()[-1].startswith("Error: ")
 
 
 def test_nothing_is_written_but_through_the_one_file_that_makes_it_harmless() -> None:
@@ -136,7 +164,10 @@ def test_a_bill_and_the_balance_are_told_in_coins_and_yuan_with_the_system_key_a
     assert {request.headers["authorization"] for request in server.requests} == {"Bearer sys-7c1d0e44b2f9"}
 
 
-def test_a_bill_without_a_system_key_says_which_key_it_takes() -> None:
-    done = geekai("balance")
+@pytest.mark.parametrize("key", ["", "sk-test-5f2c9a71e0"])
+def test_a_bill_without_a_system_key_says_which_key_it_takes(key: str) -> None:
+    done = geekai("balance", GEEKAI_API_KEY=key)
     assert (done.out, done.code) == ("", 2)
     assert "no system key: set GEEKAI_SYSTEM_KEY" in done.err
+    done = geekai("balance", GEEKAI_API_KEY=key, LANG="zh_CN.UTF-8")
+    assert done.err == "geekai: 没有系统密钥：请设置 GEEKAI_SYSTEM_KEY；账单和余额要用系统密钥，不是 API 密钥\n"

@@ -43,6 +43,23 @@ def test_where_all_is_well_it_asks_for_the_models_only() -> None:
     assert [(request.method, request.route) for request in server.requests] == [("GET", "/models")]
 
 
+def test_it_speaks_chinese_where_the_locale_does_and_json_keeps_its_names() -> None:
+    chinese = {"LANG": "zh_CN.UTF-8"}
+    with ScriptedServer() as server:
+        server.play(*[MODELS] * 2)
+        done, (found, _) = geekai("doctor", server=server, **chinese), examined(server=server, **chinese)
+    lines = [line.split() for line in done.out.splitlines()]
+    assert [line[:2] for line in lines[:5]] == [
+        *(["正常", "版本"], ["正常", "密钥"], ["注意", "地址"], ["正常", "代理"], ["正常", "模型列表"])
+    ]
+    assert lines[5] == ["一切正常"]
+    assert (found["key"]["status"], found["proxies"]["detail"]) == ("ok", "无")
+    none = geekai("doctor", GEEKAI_API_KEY="", **chinese)
+    assert none.code == 1
+    assert "没有密钥：请把 GEEKAI_API_KEY 设为" in none.out
+    assert none.out.endswith("问题 1 个\n")
+
+
 def test_a_named_model_is_asked_for_a_few_tokens() -> None:
     with ScriptedServer() as server:
         server.play(MODELS, json_reply(completion("OK", usage=usage(9, 2))))

@@ -1,6 +1,7 @@
 """What a call really cost, and what is left: asked with the system key, waited for, exact to the last digit."""
 
 import json
+import pickle
 from decimal import Decimal
 
 import pytest
@@ -174,6 +175,29 @@ def test_without_a_system_key_nothing_is_sent(clients, server, ask):
     with pytest.raises(ConfigurationError, match="no system key: set GEEKAI_SYSTEM_KEY"):
         ask(clients())
     assert not server.requests
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["as an argument", "in the environment"])
+async def test_the_system_key_alone_suffices_for_bills_and_balances(monkeypatch, server, named):
+    monkeypatch.delenv("GEEKAI_API_KEY", raising=False)
+    if not named:
+        monkeypatch.setenv("GEEKAI_SYSTEM_KEY", SYSTEM_KEY)
+    proxy = f"http://127.0.0.1:{server.port}"  # so that the host is none of this machine, which needs no key
+    settings = {"base_url": "http://geekai.example/api/v1", "proxy": proxy}
+    settings |= {"system_key": SYSTEM_KEY} if named else {}
+    server.play(json_reply(BILL), json_reply({"balance": 1}), json_reply(BILL), json_reply({"balance": 1}))
+    with Client(**settings) as client:
+        assert pickle.loads(pickle.dumps(client)).bill("x").amount == Decimal("12.345")
+        assert client.balance().balance == 1
+        with pytest.raises(ConfigurationError, match="no GeekAI key"):
+            client.chat(**ASK)
+    async with AsyncClient(**settings) as client:
+        assert (await client.bill("x")).amount == Decimal("12.345")
+        assert (await client.balance()).balance == 1
+        with pytest.raises(ConfigurationError, match="no GeekAI key"):
+            await client.chat(**ASK)
+    assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {SYSTEM_KEY}"}
+    assert len(server.requests) == 4
 
 
 @pytest.mark.parametrize("id", ["", None])

@@ -7,6 +7,7 @@ from pydantic import SecretStr
 from geekai_core import MAINLAND, OVERSEAS, AsyncClient, Client, ClientOptions, Config, ConfigurationError, configure
 from geekai_core.config import checked_url
 from geekai_core.harmless import shown_address
+from geekai_testing.replies import completion, json_reply
 from tests.core.conftest import ASK, KEY
 
 
@@ -18,8 +19,19 @@ def no_environment(monkeypatch):
 
 @pytest.mark.parametrize("kind", [Client, AsyncClient])
 def test_a_client_without_a_key_says_how_to_give_one(kind):
-    with pytest.raises(ConfigurationError, match=r"set GEEKAI_API_KEY, or in code pass api_key=… .没有密钥"):
+    with pytest.raises(ConfigurationError) as missing:
         kind()
+    for words in ("export GEEKAI_API_KEY=", "https://geekai.co or https://geekai.dev", "api_key=…", "没有密钥"):
+        assert words in str(missing.value)
+
+
+@pytest.mark.parametrize("given", [None, ""])
+def test_a_server_on_this_machine_needs_no_key(server, given):
+    server.play(json_reply(completion("hi")))
+    Client(api_key=given, base_url=server.base_url).chat(**ASK)
+    assert server.requests[0].headers["authorization"] == "Bearer none-needed"
+    with pytest.raises(ConfigurationError, match="no GeekAI key"):
+        Client(api_key=given, base_url="http://127.0.0.1.example/api/v1")
 
 
 def test_the_environment_is_read_at_construction(monkeypatch):

@@ -55,14 +55,14 @@ def failed(*options: str, path: Path | None = None, **environment: str) -> str:
 
 
 def test_ctrl_c_stops_it_at_once_in_the_middle_of_a_stream() -> None:
-    """One line told where it listens and with which model, two what an app needs; its end is quiet, exit code 0."""
+    """One line told where it listens and with which model, three what an app needs; its end is quiet, exit code 0."""
     with started("--api-key", "k") as (process, line):
         assert line.startswith("geekai-local: listening on http://127.0.0.1:")
         assert line.endswith("/api/v1 with SmolLM2-135M-Instruct.Q4_1\n")
         url = line.split()[3]
         assert process.stdout
-        exports = [process.stdout.readline() for _ in range(2)]
-        assert exports == [f"  export GEEKAI_BASE_URL={url}\n", "  export GEEKAI_API_KEY=k\n"]
+        exports = [process.stdout.readline().removeprefix("  export GEEKAI_") for _ in range(3)]
+        assert exports == [f"BASE_URL={url}\n", "API_KEY=k\n", "MODEL=SmolLM2-135M-Instruct.Q4_1\n"]
         body = {"model": "m", "messages": [{"role": "user", "content": "Tell a long story."}], "stream": True}
         with httpx.stream(
             "POST", f"{url}/chat/completions", json=body, timeout=60, headers={"GeekAI-API-Key": "k"}

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from pydantic import model_validator
 
 from geekai_core.client import AsyncClient, Client
-from geekai_core.config import Config, configure
+from geekai_core.config import Config, configure, no_key
 from geekai_core.options import ConnectionOptions
 from geekai_core.request.body import refuse_unknown
 
@@ -71,6 +71,8 @@ class Component(ConnectionOptions):
         if made is None or made.settings != [values.get(name) for name in wanted]:
             settings = {name: values.get(name) for name in SETTINGS}
             config = configure(values[names.api_key], values[names.base_url], **settings)
+            if config.api_key is no_key:  # a system key alone
+                config.key()
             values[names.api_key], values[names.base_url] = config.api_key, config.base_url
             client = Client(config, http_client=values[names.http_client])
             async_client = AsyncClient(config, http_async_client=values[names.http_async_client])
