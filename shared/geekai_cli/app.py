@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
-UsageError: type[Any] = typer.BadParameter.__base__
+UsageError: Any = typer.BadParameter.__base__
 
 
 class _Words:
