@@ -12,7 +12,7 @@ import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -156,7 +156,9 @@ async def examine(name: str) -> dict[str, Any]:
 def main() -> None:
     """The command line."""
     warnings.simplefilter("ignore")
-    json.dump({name: asyncio.run(examine(name)) for name in sys.argv[1:]}, sys.stdout, ensure_ascii=False)
+    with redirect_stdout(sys.stderr):  # litellm prints help beside its errors
+        found = {name: asyncio.run(examine(name)) for name in sys.argv[1:]}
+    json.dump(found, sys.stdout, ensure_ascii=False)
 
 
 if __name__ == "__main__":
