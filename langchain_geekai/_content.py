@@ -6,12 +6,14 @@ unknown kind is a `ConfigurationError`; a part wrapped as `{"type": "non_standar
 
 from __future__ import annotations
 
+import json
 import mimetypes
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from geekai_core import ConfigurationError
 from geekai_core.request.parts import media_url
+from geekai_core.response.text_parts import TEXT_PARTS, thoughts
 
 Part = dict[str, Any]
 
@@ -30,8 +32,11 @@ _INSTEAD = "give an https:// URL, or the bytes: 'base64': …, 'mime_type': 'ima
 _AUDIO_FORMATS = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav", "x-m4a": "m4a", "mp4": "m4a"}
 
 
-def to_wire_parts(content: Iterable[Any]) -> list[Part]:
-    """The parts of a message's content. Raises `ConfigurationError` for a part that GeekAI has no form for."""
+def to_wire_parts(content: Iterable[Any], *, of_tool: bool = False) -> list[Part]:
+    """The parts of a message's content.
+
+    A part that GeekAI has no form for is a `ConfigurationError`; `of_tool`: in a tool's result, it is its JSON as text.
+    """
     parts = []
     for item in content:
         if isinstance(item, str):
@@ -41,6 +46,9 @@ def to_wire_parts(content: Iterable[Any]) -> list[Part]:
         if kind in NOT_SENT:
             continue
         convert = _CONVERTERS.get(kind)
+        if convert is None and of_tool:
+            parts.append({"type": "text", "text": json.dumps(item, ensure_ascii=False, default=str)})
+            continue
         if convert is None:
             raise ConfigurationError(
                 f"a content part of type {kind!r} cannot be sent to GeekAI; known are {', '.join(sorted(_CONVERTERS))}"
@@ -53,7 +61,7 @@ _READ = frozenset(
     {
         *("type", "id", "index", "annotations", "extras"),  # LangChain's own
         *("text", "url", "base64", "data", "mime_type", "media_type", "source", "source_type", "file", "value"),
-        *("detail", "filename"),
+        *("detail", "filename", "file_data", "file_uri", "inline_data"),
     }
 )
 """Keys of a part that are LangChain's own, or that its form on the wire is made of."""
@@ -73,6 +81,12 @@ def cache_mark(given: Any) -> Part:
 
 def _text(part: Part) -> Part:
     return {"type": "text", "text": part.get("text") or ""}
+
+
+def _search_result(part: Part) -> Part:
+    """A page that was found, in Anthropic's form: its title, its address, what it says."""
+    words = (part.get("title"), part.get("source"), thoughts(part.get("content")))
+    return {"type": "text", "text": "\n".join(word for word in words if isinstance(word, str) and word)}
 
 
 def _as_is(part: Part) -> Part:
@@ -117,19 +131,29 @@ def _audio(part: Part) -> Part:
 def _file(part: Part) -> Part:
     """A file by URL or as a data URI; one that is text is sent as text."""
     inner = part.get("file")
+    if part.get("type") == "input_file":
+        inner = {**part, "file_data": part.get("file_data") or part.get("file_url")}
     if isinstance(inner, Mapping):  # OpenAI's
         data = inner.get("file_data") or ""
         guessed = mimetypes.guess_type(inner.get("filename") or "")[0] or "application/pdf"
         part = {"url": data} if data.startswith(("data:", "http")) else {"base64": data, "mime_type": guessed}
     source = _source(part)
     v0 = source.get("source_type") == "text"  # which holds its text in `url`
-    if v0 or part.get("type") == "text-plain" or source.get("type") == "text":
-        if text := source.get("text") or source.get("data") or (v0 and source.get("url")):
+    if v0 or part.get("type") == "text-plain" or source.get("type") in ("text", "content"):
+        text = source.get("text") or source.get("data") or (v0 and source.get("url")) or thoughts(source.get("content"))
+        if text:
             return {"type": "text", "text": text}
         part = {"mime_type": "text/plain", **part}
     url, mime = _location(part)
     mime = mime or mimetypes.guess_type(url.partition("?")[0])[0]
     return {"type": "file_url", "file_url": {"url": url, **({"mime_type": mime} if mime else {})}}
+
+
+def _gemini(part: Part) -> Part:
+    """Media of any kind, in Gemini's form: its MIME type says which."""
+    kind = str(part.get("mime_type")).partition("/")[0]
+    form = {**part, "url": part.get("file_uri"), "base64": part.get("data")}
+    return _CONVERTERS[kind if kind in ("image", "video", "audio") else "file"](form)
 
 
 def _source(part: Part) -> Mapping[str, Any]:
@@ -157,7 +181,7 @@ def _location(part: Part) -> tuple[str, str | None]:
 
 
 _CONVERTERS: dict[Any, Callable[[Part], Part]] = {
-    "text": _text,
+    **dict.fromkeys(TEXT_PARTS, _text),
     "image_url": _wrapped("image_url"),
     "video_url": _wrapped("video_url"),
     "file_url": _wrapped("file_url"),
@@ -168,5 +192,10 @@ _CONVERTERS: dict[Any, Callable[[Part], Part]] = {
     "file": _file,
     "document": _file,
     "text-plain": _file,
+    "input_image": lambda part: _media("image")({**part, "url": part.get("image_url")}),
+    "input_file": _file,
+    "media": _gemini,
+    "inline_data": lambda part: _gemini(part["inline_data"]),
+    "search_result": _search_result,
     "non_standard": _as_is,
 }

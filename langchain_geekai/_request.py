@@ -19,6 +19,8 @@ from langchain_core.messages import (
 from geekai_core import ConfigurationError
 from geekai_core.request.messages import NOT_RUN_BECAUSE
 from geekai_core.response.arguments import InvalidArguments, read_arguments
+from geekai_core.response.text_parts import TEXT_PARTS, THOUGHT_PARTS, thoughts
+from geekai_core.response.tool_calls import openai_form
 from langchain_geekai._content import cache_mark, to_wire_parts
 
 Wire = dict[str, Any]
@@ -40,6 +42,9 @@ def to_wire_messages(messages: Sequence[BaseMessage]) -> list[Wire]:
     return wire
 
 
+_ROLES = {"human": "user", "ai": "assistant", "model": "assistant"}
+
+
 def _add_plain(message: BaseMessage, wire: list[Wire]) -> None:
     """A message of the user, the system, or a role of its own; Anthropic's tool results become messages."""
     if isinstance(message, HumanMessage):
@@ -47,7 +52,7 @@ def _add_plain(message: BaseMessage, wire: list[Wire]) -> None:
     elif isinstance(message, SystemMessage):
         role = "system"
     elif isinstance(message, ChatMessage):
-        role = message.role
+        role = _ROLES.get(message.role, message.role)
     elif isinstance(message, FunctionMessage):
         role = "function"
     else:
@@ -66,7 +71,7 @@ def _add_plain(message: BaseMessage, wire: list[Wire]) -> None:
 
 
 def _tool_result(call_id: str | None, content: Any) -> Wire:
-    content = content if isinstance(content, str) else to_wire_parts(content)
+    content = content if isinstance(content, str) else to_wire_parts(content, of_tool=True)
     return {"role": "tool", "tool_call_id": call_id, "content": content}
 
 
@@ -84,7 +89,7 @@ def _assistant(message: AIMessage) -> Wire:
         wire |= {"tool_calls": calls, "content": text or None}
     if message.name:
         wire["name"] = message.name
-    if "reasoning_content" not in wire and (reasoning := _block_reasoning(content)):
+    if reasoning := thoughts([kwargs.get("reasoning_content") or kwargs.get("reasoning") or _thought_blocks(content)]):
         wire["reasoning_content"] = reasoning
     return wire
 
@@ -99,22 +104,24 @@ def _text(blocks: list[Any]) -> str | list[Wire]:
 def _block_text(block: Any) -> str:
     if isinstance(block, str):
         return block
-    return block.get("text") or "" if block.get("type", "text") in ("text", "text-plain") else ""
+    kind = block.get("type") or "text"
+    return (block.get("text") if kind in TEXT_PARTS else block.get("refusal")) or ""
 
 
-def _block_reasoning(content: Any) -> str:
-    if isinstance(content, str):
-        return ""
-    blocks = (b for b in content if isinstance(b, dict) and b.get("type") in ("reasoning", "thinking"))
-    return "".join(block.get("reasoning") or block.get("thinking") or "" for block in blocks)
+def _thought_blocks(content: Any) -> list[Any]:
+    return [block for block in content if isinstance(block, dict) and block.get("type") in THOUGHT_PARTS]
+
+
+_CALL_BLOCKS = ("tool_call", "tool_use", "function_call")
 
 
 def _wire_calls(message: AIMessage) -> list[Wire]:
     calls = [(c["id"], c["name"], c["args"]) for c in (*message.tool_calls, *message.invalid_tool_calls)]
     if not calls and message.content.__class__ is list:
-        # Anthropic's spelling, where nobody has read the calls from the content yet
-        used = (b for b in message.content if isinstance(b, dict) and b.get("type") == "tool_use")
-        calls = [(b.get("id"), b.get("name"), b.get("input")) for b in used]
+        # of other integrations, where nobody has read the calls from the content yet
+        used = (b for b in message.content if isinstance(b, dict) and b.get("type") in _CALL_BLOCKS)
+        functions = ((b.get("call_id") or b.get("id"), openai_form(b)["function"]) for b in used)
+        calls = [(id, function.get("name"), function.get("arguments")) for id, function in functions]
     if not calls:
         return [call for call in message.additional_kwargs.get("tool_calls") or () if isinstance(call, dict)]
     extras = message.additional_kwargs.get("tool_call_extras") or {}

@@ -54,6 +54,6 @@ def _to_wire_message(message: li.ChatMessage, role: str) -> dict[str, Any]:
     if calls := wire_calls(message):
         wire |= {"tool_calls": calls, "content": to_wire_content(blocks) or None}
     thoughts = "\n".join(block.content or "" for block in blocks if isinstance(block, li.ThinkingBlock))
-    if thoughts:
-        wire["reasoning_content"] = thoughts
+    if thoughts or extra.get("reasoning_content"):
+        wire["reasoning_content"] = thoughts or extra["reasoning_content"]
     return wire

@@ -15,6 +15,7 @@ from geekai_core.request.messages import NOT_RUN_BECAUSE
 from geekai_core.request.schemas import tool_parameters
 from geekai_core.response.arguments import InvalidArguments, read_arguments
 from geekai_core.response.json_text import partial_json
+from geekai_core.response.tool_calls import openai_form
 
 if TYPE_CHECKING:
     from llama_index.core.tools.types import BaseTool
@@ -78,12 +79,12 @@ def tool_call_blocks(message: ChatMessage) -> list[ToolCallBlock]:
 
 def _listed_calls(message: ChatMessage) -> Sequence[Any]:
     calls = message.additional_kwargs.get("tool_calls")
-    return calls if isinstance(calls, (list, tuple)) else ()
+    return [call for call in calls if call is not None] if isinstance(calls, (list, tuple)) else ()
 
 
 def _from_legacy(call: Any) -> ToolCallBlock:
-    known = _plain(call)
-    function = known.get("function") or {}
+    known = openai_form(_plain(call))
+    function = known["function"]
     arguments = function.get("arguments")
     return ToolCallBlock(
         tool_call_id=known.get("id"),
@@ -103,8 +104,8 @@ def wire_calls(message: ChatMessage) -> list[dict[str, Any]]:
     found = []
     for block in tool_call_blocks(message):
         id = block.tool_call_id
-        call = {key: value for key, value in listed.get(id, {}).items() if key != "index"}
-        function = {**(call.get("function") or {}), "name": block.tool_name, "arguments": block.tool_kwargs}
+        call = {key: value for key, value in openai_form(listed.get(id, {})).items() if key != "index"}
+        function = {**call["function"], "name": block.tool_name, "arguments": block.tool_kwargs}
         why = {NOT_RUN_BECAUSE: reasons[id]} if id in reasons else {}
         found.append({**call, "id": id, "type": "function", "function": function, **why})
     return found

@@ -22,7 +22,7 @@ from geekai_core.memory import remember, remembered
 from geekai_core.options import ReasoningHistory
 from geekai_core.request.body import is_thinking
 from geekai_core.request.hints import warn
-from geekai_core.request.messages import sendable
+from geekai_core.request.messages import REASONING, sendable
 from geekai_core.request.refusals import refused
 from geekai_core.request.schemas import can_be_closed, closed, schema_of
 from geekai_core.request.structured import (
@@ -202,7 +202,7 @@ class _Attempts:
             if name in _LEFT_OUT or _LIMITS.get(name) in sent:
                 return name
         if "reasoning_content" in names and self._request.reasoning_history is not None:
-            other = "never" if any("reasoning_content" in message for message in sent["messages"]) else "all"
+            other = "never" if any(message.keys() & REASONING for message in sent["messages"]) else "all"
             tried = any(what.startswith("reasoning=") for what in self._known)
             return None if tried else f"reasoning={other}"
         feature = "tools" if self.rung == "function_calling" else "response_format"

@@ -61,8 +61,29 @@ ARGUMENTS = [
             '{"a": 1} as you wished',
             '{"a": 1, }',
             '{"a": NaN}',
+            '{"a": 1e999}',
+            '{"a": "b"}{"c": "d"}',
+            '[{"a": "b"}]',
+            [{"a": "b"}],
+            '{"a": "b"} // done',
+            "None",
+            "undefined",
+            False,
+            0,
         )
     ),
+    *(
+        _arguments(f"the arguments {given!r}", given, AB)
+        for given in (
+            '{"a": "b"}{"a": "b"}',
+            '{}{"a": "b"}',
+            'null{"a": "b"}',
+            '{"a": "x", "a": "b"}',
+            '"\\"{\\\\\\"a\\\\\\": \\\\\\"b\\\\\\"}\\""',
+        )
+    ),
+    _arguments("arguments with a line break in a text", '{"a": "b\nc"}', {"calls": [("f", {"a": "b\nc"})]}),
+    _arguments("arguments with half a surrogate pair", '{"a": "\\ud83d"}', {"calls": [("f", {"a": "\ufffd"})]}),
 ]
 
 ENTRIES = [
@@ -91,6 +112,19 @@ ENTRIES = [
         {"index": 0, **made("clock", CET, "c2")},
         gives={**TWO, "ids": ["c1", "c2"]},
     ),
+    *(
+        whole(f"{what} entry", {"id": "a", "type": kind, "name": "weather", name: {"city": "Lyon"}})
+        for what, kind, name in (
+            ("a flat", "function", "arguments"),
+            ("Anthropic's", "tool_use", "input"),
+            ("LangChain's", "tool_call", "args"),
+        )
+    ),
+    whole(
+        "an entry with parameters in its function",
+        {"id": "a", "type": "function", "function": {"name": "weather", "parameters": {"city": "Lyon"}}},
+    ),
+    whole("a name with blanks around it", made(" weather ", LYON)),
     whole(
         "an entry that cannot run beside one that can",
         made("f", '{"a', "c1"),
@@ -121,7 +155,7 @@ NO_CALLS = [
             name=f"tool_calls {value!r} beside a text",
             replies=[says("Hello.", extra={"tool_calls": value}, finish="stop")],
         )
-        for value in ({}, [], "", False, "[]")
+        for value in ({}, [], "", False, "[]", 5, True, "null", ["x"], [[]])
     ),
     *(
         Wish(
@@ -163,6 +197,53 @@ CUTS = [
         replies=[says(None, calls=[made("weather", LYON, "c1"), made("f", PLAN, "c2")], finish="length")],
         gives={**CUT, **ONE},
     ),
+    *(
+        _arguments(f"arguments that were cut, by {word}", PLAN, {**CUT, "finish": word}, word)
+        for word in ("max_tokens", "MAX_TOKENS")
+    ),
+    *(
+        _arguments(f"arguments that were broken off, by {word}", PLAN, {**INVALID, "finish": word}, word)
+        for word in ("content_filter", "stop")
+    ),
+    _arguments("arguments null at the token limit", None, CUT, "length"),
+    *(
+        Wish(name=name, replies=[pieces(*given, finish="length")], gives={**gives, "finish": "length"}, ways=STREAMED)
+        for name, given, gives in (
+            ("a second call cut before its arguments", (p(0, "a", "weather", LYON), p(1, "b", "f")), {**ONE, **CUT}),
+            ("a second call cut before its name", (p(0, "a", "weather", LYON), p(1, "b")), ONE),
+            (
+                "cumulative arguments that the token limit cut",
+                (p(0, "a", "f", PLAN[:9]), p(0, "a", "f", PLAN[:20]), p(0, "a", "f", PLAN)),
+                CUT,
+            ),
+        )
+    ),
+    Wish(
+        name="a finish reason at each piece of a call",
+        replies=[
+            streams(
+                *(
+                    delta(tool_calls=[one], finish_reason="tool_calls")
+                    for one in (p(0, "a", "weather", LYON[:4]), p(0, ..., ..., LYON[4:8]), p(0, ..., ..., LYON[8:]))
+                ),
+                finish=...,
+            )
+        ],
+        gives=ONE,
+        ways=STREAMED,
+    ),
+    Wish(
+        name="a finish reason ahead of the last piece",
+        replies=[
+            streams(
+                delta(tool_calls=[p(0, "a", "weather", LYON[:8])], finish_reason="length"),
+                delta(tool_calls=[p(0, ..., ..., LYON[8:])]),
+                finish=...,
+            )
+        ],
+        gives={**ONE, "finish": "length"},
+        ways=STREAMED,
+    ),
     Wish(
         name="text before a call that the token limit cut",
         replies=[says("I write it.", calls=[made("f", PLAN)], finish="length")],
@@ -180,6 +261,18 @@ OTHERS = [
         name="calls in a body of another kind of finish",
         replies=[says(None, calls=[made("weather", LYON)], finish="stop")],
         gives={**ONE, "finish": "stop"},
+    ),
+    *(
+        Wish(
+            name=f"the old function_call {value!r} beside a text",
+            replies=[says("Hello.", extra={"function_call": value}, finish="stop")],
+        )
+        for value in ({}, {"name": "", "arguments": ""}, {"name": None, "arguments": None})
+    ),
+    Wish(
+        name="a finish reason of calls without any",
+        replies=[says("Hello.", finish="tool_calls")],
+        gives={"text": "Hello.", "finish": "tool_calls"},
     ),
     Wish(
         name="a call in a whole answer to a streamed request",

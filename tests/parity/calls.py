@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from geekai_testing.replies import delta
-from tests.parity.form import STREAMED, Answer, Json, Wish, streams
+from tests.parity.form import STREAMED, Answer, Check, Json, Wish, streams
 
 NULL = None
 LYON, CET = '{"city": "Lyon"}', '{"zone": "CET"}'
@@ -210,7 +210,235 @@ REPEATED = [
     ),
 ]
 
+OSLO = '{"city": "Oslo"}'
+TWICE: dict[str, Any] = {"calls": [("weather", {"city": "Lyon"}), ("weather", {"city": "Oslo"})]}
 
-WISHES = [*SEPARATE, *GROWING, *REPEATED]
+
+def in_deltas(name: str, *deltas: Any, gives: Any = None) -> Wish:
+    """A stream of deltas, each with this value as its `tool_calls`."""
+    reply = streams(*(delta(tool_calls=one) for one in deltas))
+    return Wish(name=name, replies=[reply], gives=ONE if gives is None else gives, ways=STREAMED)
+
+
+NUMBERED = [
+    streamed(
+        "indexes that are null, with ids at the first pieces",
+        p(NULL, "a", "weather", '{"city": '),
+        p(NULL, NULL, NULL, '"Lyon"}'),
+        p(NULL, "b", "clock", '{"zone": '),
+        p(NULL, NULL, NULL, '"CET"}'),
+        gives={**TWO, "ids": ["a", "b"]},
+    ),
+    *(
+        streamed(f"the index {index!r}", p(index, "a", "weather", '{"city": '), p(index, ..., ..., '"Lyon"}'))
+        for index in ("0", -1, 0.0, True, {}, [0])
+    ),
+    streamed("an index as a number, then as a text", p(0, "a", "weather", '{"city": '), p("0", ..., ..., '"Lyon"}')),
+    streamed("an index at the first piece alone", p(0, "a", "weather", '{"city": '), p(..., ..., ..., '"Lyon"}')),
+    streamed("an index at the later pieces alone", p(..., "a", "weather", '{"city": '), p(0, ..., ..., '"Lyon"}')),
+    streamed(
+        "two calls with indexes at their later pieces alone",
+        p(..., "a", "weather", '{"city": '),
+        p(0, ..., ..., '"Lyon"}'),
+        p(..., "b", "clock", '{"zone": '),
+        p(1, ..., ..., '"CET"}'),
+        gives=TWO,
+    ),
+    streamed("indexes that fall", p(1, "a", "weather", LYON), p(0, "b", "clock", CET), gives=TWO),
+    streamed(
+        "crosswise by ids alone",
+        p(..., "a", "weather", '{"city": '),
+        p(..., "b", "clock", '{"zone": '),
+        p(..., "a", ..., '"Lyon"}'),
+        p(..., "b", ..., '"CET"}'),
+        gives=TWO,
+    ),
+    streamed(
+        "crosswise by ids under one index",
+        p(0, "a", "weather", '{"city": '),
+        p(0, "b", "clock", '{"zone": '),
+        p(0, "a", ..., '"Lyon"}'),
+        p(0, "b", ..., '"CET"}'),
+        gives=TWO,
+    ),
+    streamed(
+        "ids that are numbers, from 0 on",
+        p(0, 0, "weather", '{"city": '),
+        p(0, 0, ..., '"Lyon"}'),
+        p(1, 1, "clock", CET),
+        gives=TWO,
+    ),
+    streamed(
+        "one id for two tools under indexes of their own, in pieces",
+        p(0, "call", "weather", '{"city": '),
+        p(0, "call", ..., '"Lyon"}'),
+        p(1, "call", "clock", '{"zone": '),
+        p(1, "call", ..., '"CET"}'),
+        gives=TWO,
+    ),
+    streamed(
+        "one id for two calls of a tool under indexes of their own",
+        p(0, "call", "weather", LYON),
+        p(1, "call", "weather", OSLO),
+        gives=TWICE,
+    ),
+    streamed("ids that are the word None", p(0, "None", "weather", LYON), p(1, "None", "clock", CET), gives=TWO),
+]
+
+LISTED = [
+    in_deltas(
+        "two calls begun in one delta and ended in one",
+        [p(0, "a", "weather", '{"city": '), p(1, "b", "clock", '{"zone": ')],
+        [p(0, ..., ..., '"Lyon"}'), p(1, ..., ..., '"CET"}')],
+        gives={**TWO, "ids": ["a", "b"]},
+    ),
+    in_deltas(
+        "one call in three pieces of one delta",
+        [p(0, "a", "weather"), p(0, ..., ..., LYON[:8]), p(0, ..., ..., LYON[8:])],
+    ),
+    in_deltas(
+        "all calls again in a last delta",
+        [p(0, "a", "weather", LYON)],
+        [p(1, "b", "clock", CET)],
+        [p(0, "a", "weather", LYON), p(1, "b", "clock", CET)],
+        gives=TWO,
+    ),
+    in_deltas(
+        "a list of calls that grows, without indexes",
+        [p(..., "a", "weather", LYON)],
+        [p(..., "a", "weather", LYON), p(..., "b", "clock", CET)],
+        gives={**TWO, "ids": ["a", "b"]},
+    ),
+    in_deltas(
+        "a list of calls that grows, with cumulative arguments",
+        [p(0, "a", "weather", '{"ci')],
+        [p(0, "a", "weather", LYON), p(1, "b", "clock", '{"zo')],
+        [p(0, "a", "weather", LYON), p(1, "b", "clock", CET)],
+        gives=TWO,
+    ),
+    in_deltas("a list of nulls beside the call", [NULL], [p(0, "a", "weather", LYON)], [NULL]),
+    in_deltas("a list within the list of calls", [[p(0, "a", "weather", LYON)]]),
+    in_deltas("pieces that are in no list", p(0, "a", "weather", '{"city": '), p(0, ..., ..., '"Lyon"}')),
+    in_deltas("a flat piece", [{"index": 0, "id": "a", "name": "weather", "arguments": LYON}]),
+    in_deltas(
+        "flat pieces",
+        [{"index": 0, "id": "a", "name": "weather", "arguments": '{"city": '}],
+        [{"index": 0, "arguments": '"Lyon"}'}],
+    ),
+]
+
+NAMES = [
+    streamed("a name with blanks around it", p(0, "a", " weather\n", LYON)),
+    streamed("a name that grows with each piece", p(0, "a", "wea"), p(0, "a", "weather"), p(0, "a", ..., LYON)),
+    streamed(
+        "a name in three pieces without an id", p(0, ..., "we"), p(0, ..., "ath"), p(0, ..., "er"), p(0, ..., ..., LYON)
+    ),
+    streamed("a name in pieces beside empty arguments", p(0, "a", "wea", ""), p(0, "", "ther", ""), p(0, "", "", LYON)),
+    streamed("an id in pieces", p(0, "call_", "weather", ""), p(0, "12", ..., ""), p(0, ..., ..., LYON)),
+    streamed("an id at the last piece alone", p(0, ..., "weather", '{"city": '), p(0, "a", ..., '"Lyon"}')),
+    streamed(
+        "arguments before the name",
+        p(0, "a", ..., '{"city": '),
+        p(0, "a", ..., '"Lyon"}'),
+        p(0, "a", "weather"),
+        gives={**ONE, "ids": ["a"]},
+    ),
+    *(
+        streamed(
+            f"a later piece whose name and id are {nothing!r}",
+            p(0, "a", "weather", '{"city": '),
+            p(0, nothing, nothing, '"Lyon"}'),
+            gives={**ONE, "ids": ["a"]},
+        )
+        for nothing in ("null", "None", "undefined", " ", False)
+    ),
+    streamed("a first name that is the word null", p(0, "a", "null", ""), p(0, "a", "weather", LYON)),
+    streamed(
+        "another id with each piece, beside the name",
+        p(0, "a", "weather", '{"city": '),
+        p(0, "b", "weather", '"Ly'),
+        p(0, "c", "weather", 'on"}'),
+        gives={**ONE, "ids": ["a"]},
+    ),
+    streamed(
+        "two calls of a tool, ids and name with each piece, under one index",
+        p(0, "a", "weather", '{"city": '),
+        p(0, "b", "weather", '{"city": '),
+        p(0, "a", "weather", '"Lyon"}'),
+        p(0, "b", "weather", '"Oslo"}'),
+        gives={**TWICE, "ids": ["a", "b"]},
+    ),
+    *(
+        streamed(f"a last piece {piece} of the next index", p(0, "a", "weather", LYON), piece)
+        for piece in (p(1, NULL, NULL, NULL), p(1, "", "", ""), p(1, "", "", "{}"))
+    ),
+    streamed(
+        "a last piece with another id and null arguments",
+        p(0, "a", "weather", LYON),
+        p(0, "b", NULL, NULL),
+        gives={**ONE, "ids": ["a"]},
+    ),
+]
+
+PLACEHOLDERS = [
+    *(
+        streamed(f"the arguments {first!r}, then the real ones", p(0, "a", "weather", first), p(0, ..., ..., LYON))
+        for first in (NULL, "", {}, [], " \n", "[]")
+    ),
+    *(
+        streamed(
+            f"the real arguments in pieces, then {last!r}",
+            p(0, "a", "weather", '{"city": '),
+            p(0, ..., ..., '"Lyon"}'),
+            p(0, ..., ..., last),
+        )
+        for last in ("{}", "null", {}, " \n", "}", "\n}}", NULL)
+    ),
+    streamed("a placeholder and the real arguments in one piece", p(0, "a", "weather", "{}" + LYON)),
+    streamed(
+        "a placeholder and the beginning in one piece", p(0, "a", "weather", '{}{"city": '), p(0, ..., ..., '"Lyon"}')
+    ),
+    streamed(
+        "the complete object again, spaced in another way",
+        p(0, "a", "weather", LYON),
+        p(0, ..., ..., '{"city":"Lyon"}'),
+    ),
+    streamed(
+        "the complete object again, its keys in another order",
+        p(0, "a", "f", '{"a": 1, "b": 2}'),
+        p(0, ..., ..., '{"b": 2, "a": 1}'),
+        gives={"calls": [("f", {"a": 1, "b": 2})]},
+    ),
+    streamed(
+        "the complete object again, in pieces",
+        p(0, "a", "weather", LYON),
+        p(0, ..., ..., '{"city": '),
+        p(0, ..., ..., '"Lyon"}'),
+    ),
+    streamed(
+        "another object behind a complete one",
+        p(0, "a", "weather", LYON),
+        p(0, ..., ..., OSLO),
+        gives={"invalid": ["weather"], "why": Check("a reason", bool)},
+    ),
+    streamed(
+        "cumulative arguments of two calls",
+        p(0, "a", "weather", '{"ci'),
+        p(0, "a", "weather", LYON),
+        p(1, "b", "clock", '{"zo'),
+        p(1, "b", "clock", CET),
+        gives=TWO,
+    ),
+    streamed("character by character, with id and name", *(p(0, "a", "weather", letter) for letter in LYON)),
+    streamed(
+        "an escape that is cut",
+        p(0, "a", "f", '{"a": "\\u5317\\u4e'),
+        p(0, ..., ..., "ac\\"),
+        p(0, ..., ..., '"!"}'),
+        gives={"calls": [("f", {"a": '北京"!'})]},
+    ),
+]
+
+WISHES = [*SEPARATE, *GROWING, *REPEATED, *NUMBERED, *LISTED, *NAMES, *PLACEHOLDERS]
 
 NOT_YET: dict[str, str] = {}

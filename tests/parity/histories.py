@@ -8,11 +8,13 @@ message behind a tool's does not end it.
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from tests.parity.form import (
     HELLO,
     HI,
+    STREAMED,
     WEATHER,
     Json,
     Wish,
@@ -23,6 +25,8 @@ from tests.parity.form import (
     result,
     says,
     says_user,
+    streams,
+    system,
     user,
     wire_call,
     wire_calls,
@@ -155,7 +159,28 @@ POLICIES = [
     ),
     *(
         other_policy(f"reasoning that is refused: {words[:30]}", words, LOOP_WITH, LOOP_WITHOUT, messages=LOOP[:3])
-        for words in (MUST_NOT, UNKNOWN)
+        for words in (
+            MUST_NOT,
+            UNKNOWN,
+            "Unrecognized request argument supplied: reasoning_content",
+            "Unknown name \"reasoning_content\" at 'messages[1]': Cannot find field.",
+        )
+    ),
+    Wish(
+        name="reasoning details that are refused",
+        messages=[user("Hi"), assistant(calls=CALLED["calls"], reasoning_details=[{"type": "x", "data": "y"}]), SUNNY],
+        replies=[refuses("messages[1].reasoning_details: Extra inputs are not permitted"), HELLO],
+        sends=[
+            {"messages": [HI, {**without(W_CALLED), "reasoning_details": [{"type": "x", "data": "y"}]}, W_SUNNY]},
+            {"messages": LOOP_WITHOUT},
+        ],
+    ),
+    Wish(
+        name="reasoning that is refused by a stream's first event",
+        messages=LOOP[:3],
+        replies=[streams({"error": {"message": UNKNOWN, "code": 400}}, finish=...), HELLO],
+        sends=[{"messages": LOOP_WITH}, {"messages": LOOP_WITHOUT}],
+        ways=STREAMED,
     ),
     other_policy(
         "reasoning of turns without tools that is demanded",
@@ -188,6 +213,15 @@ BROKEN = [
     broken('{"a":1}', OBJECT),
     broken('{"a": 1} as you wished', OBJECT),
     broken({"城市": "北京"}, '{"城市": "北京"}'),
+    *(
+        broken(arguments, "{}")
+        for arguments in ('{"a": 1e999}', '{"a": NaN}', '{"a": 1} {"b": 2}', '[{"a": 1}]', "```json\n{}\n```", "true")
+    ),
+    broken('{"a": 1}}', '{"a": 1}'),
+    broken('{}{"a": 1}', '{"a": 1}'),
+    # What another integration's tool was called with, and JSON has no word for.
+    *(broken({"a": value}, OBJECT) for value in (date(2026, 1, 1), {1, 2}, b"x", 1j, "\ud83d")),
+    *(broken({"a": float(value)}, '{"a":null}') for value in ("nan", "inf")),
     # LangChain's own class refuses these; LlamaIndex's block takes whatever another integration left in it.
     *(replace(broken(arguments, "{}"), sides=("li",)) for arguments in ([], [1], 5)),
     Wish(
@@ -225,6 +259,27 @@ UNANSWERED = [
     ),
     strict("an answer behind the user's message", [user("Hi"), assistant(calls=CALLS[:1]), NEXT, SUNNY], "And now?"),
     strict("a call answered twice", [user("Hi"), assistant(calls=CALLS[:1]), SUNNY, SUNNY, NEXT], "sunny"),
+    strict(
+        "two calls with one id",
+        [user("Hi"), assistant(calls=[CALLS[0], call("clock", {"zone": "CET"})]), SUNNY, result("noon"), NEXT],
+        "sunny",
+        "noon",
+    ),
+    strict("the model's message twice", [user("Hi"), *[assistant(calls=CALLS[:1])] * 2, SUNNY, NEXT], "sunny"),
+    strict(
+        "an id that is used again in the next turn",
+        [user("Hi"), assistant(calls=CALLS[:1]), SUNNY, NEXT, assistant(calls=CALLS[:1]), result("warm"), user("So?")],
+        "sunny",
+        "warm",
+    ),
+    strict("an answer before its call", [user("Hi"), SUNNY, assistant(calls=CALLS[:1]), NEXT], "sunny"),
+    strict("a user's message between two answers", [user("Hi"), assistant(calls=CALLS), SUNNY, NEXT, RAINY], "rainy"),
+    strict("a call without a name, answered", [user("Hi"), assistant("So.", calls=[call("", {})]), SUNNY], "So."),
+    strict("an empty answer to no call", [user("Hi"), result(""), NEXT], "And now?"),
+    strict("an empty answer to a call", [user("Hi"), assistant(calls=CALLS[:1]), result(""), NEXT], "And now?"),
+    strict("an empty system message", [system(""), user("Hi")], "Hi"),
+    strict("a blank message of the model's", [user("Hi"), assistant(" "), NEXT], "And now?"),
+    strict("a history that begins with the model", [SAID, NEXT], "It is sunny."),
     strict("an answer to no call", [user("Hi"), SUNNY, NEXT], "And now?"),
     strict("an answer to a call that memory has cut off", [SUNNY, SAID, NEXT], "It is sunny."),
 ]

@@ -12,6 +12,7 @@ from tests.parity import (
     calls,
     ends,
     fields,
+    foreign,
     histories,
     ladder,
     odd_answers,
@@ -38,6 +39,10 @@ SECTIONS: dict[str, tuple[ModuleType, str]] = {
         histories,
         "Whatever an app kept is sent in the form that the strictest servers take: each call named, with an object as its arguments, and"
         " answered; reasoning by `reasoning_history`.",
+    ),
+    "Histories of other integrations": (
+        foreign,
+        "Blocks, parts and calls that OpenAI's, Anthropic's and Gemini's integrations leave in a memory are sent in the form that GeekAI takes.",
     ),
     "Parts of messages": (
         parts,
@@ -78,6 +83,10 @@ IN_CHINESE = {
     "Histories that go back": (
         "发回去的历史消息",
         "应用保存下来的任何历史，都以最严格的服务器也接受的形式发送：每个调用有名称、参数是对象、有结果；推理过程由 `reasoning_history` 决定。",
+    ),
+    "Histories of other integrations": (
+        "其他集成留下的历史消息",
+        "OpenAI、Anthropic、Gemini 的集成留在记忆里的内容块和工具调用，都以 GeekAI 接受的形式发送。",
     ),
     "Parts of messages": ("消息的各部分", "任何键都不丢；工具返回的图片放在一条用户消息里发送。"),
     "Vendors' own fields": ("厂商自己的字段", "它们随原来的调用或消息一起发回去。"),

@@ -255,7 +255,7 @@ def _read_llama_index(outcome: Outcome, llm: Any, answer: Any) -> None:
     outcome.reasoning = "".join(block.content or "" for block in blocks if isinstance(block, li.ThinkingBlock))
     reasons = {one["id"]: str(one["error"]) for one in extra.get("invalid_tool_calls") or ()}
     outcome.invalid = [one["name"] for one in extra.get("invalid_tool_calls") or ()]
-    is_cut = bool(reasons) and kwargs.get("finish_reason") == "length"
+    is_cut = bool(reasons) and kwargs.get("normalized_finish_reason") == "length"
     found: list[Any] = []
     with suppress(*[InvalidResponseError] if is_cut else []):  # nothing but the token limit ends an agent
         found = llm.get_tool_calls_from_response(answer, error_on_no_tool_call=False)

@@ -22,6 +22,7 @@ from tests.parity import (
     calls,
     ends,
     fields,
+    foreign,
     histories,
     ladder,
     objects,
@@ -40,7 +41,7 @@ from tests.parity.sides import SIDES, Outcome, heard
 TABLES = (
     *(wishes, tools, objects),
     *(calls, arguments),
-    *(histories, parts, fields),
+    *(histories, foreign, parts, fields),
     *(refusals, refused_fields, ladder),
     *(odd_answers, odd_usage, ends),
     callers,

@@ -13,11 +13,12 @@ from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from geekai_core.options import ReasoningHistory
 from geekai_core.request.tools import wire_name
 from geekai_core.response.arguments import InvalidArguments, read_arguments
+from geekai_core.response.tool_calls import openai_form
 
 Wire = dict[str, Any]
 Place = tuple[int, int]
@@ -29,7 +30,8 @@ NOT_RUN = "This call was not run."
 NOT_RUN_BECAUSE = "not_run_because"
 """A key of a call that an adapter adds: why no tool was called. It is no part of what is sent, but of that result."""
 
-_REASONING = ("reasoning_content", "reasoning_details")
+REASONING = frozenset({"reasoning_content", "reasoning_details"})
+"""The fields of a message that hold the model's reasoning."""
 
 
 def sendable(
@@ -53,9 +55,10 @@ def sendable(
             _add_assistant(message, at, results, sent, pictures)
         elif message["role"] != "tool":
             _add_pictures(sent, pictures)
-            sent.append(message)
-        elif at in orphans:
-            sent.append({"role": "user", "content": message.get("content") or ""})
+            if message.get("content") or message["role"] != "system":
+                sent.append(message)
+        elif at in orphans and message.get("content"):
+            sent.append({"role": "user", "content": message["content"]})
     _add_pictures(sent, pictures)
     _keep_reasoning(sent, _echoed(sent, reasoning_history), thinking=thinking)
     return sent
@@ -63,14 +66,14 @@ def sendable(
 
 def _keep_reasoning(sent: list[Wire], echoed: set[int], *, thinking: bool) -> None:
     """Take the reasoning out of all messages of the model but those echoed; these with calls have one, if empty."""
-    thinking = thinking or any(sent[at].keys() & set(_REASONING) for at in echoed)
+    thinking = thinking or any(sent[at].keys() & REASONING for at in echoed)
     for at, message in enumerate(sent):
         if message["role"] != "assistant":
             continue
         if at not in echoed:
-            for key in _REASONING:
+            for key in REASONING:
                 message.pop(key, None)
-        elif thinking and "tool_calls" in message and not message.keys() & set(_REASONING):
+        elif thinking and "tool_calls" in message and not message.keys() & REASONING:
             message["reasoning_content"] = ""
 
 
@@ -80,12 +83,14 @@ _PLAIN = {"role", "content", "name"}
 def _is_plain(message: Wire) -> bool:
     """Whether a message is sendable as it is, as nearly all are."""
     role = message["role"]
-    return role != "tool" and (role != "assistant" or (bool(message.get("content")) and message.keys() <= _PLAIN))
+    if role in ("user", "developer"):
+        return True
+    return role != "tool" and bool(message.get("content")) and message.keys() <= _PLAIN
 
 
 def _named_calls(message: Wire) -> list[tuple[int, Wire]]:
     """The calls of a message that have a name, with their positions: what has none was never a call."""
-    calls = message.get("tool_calls") or ()
+    calls = map(openai_form, message.get("tool_calls") or ())
     return [(at, call) for at, call in enumerate(calls) if call["function"].get("name")]
 
 
@@ -138,20 +143,27 @@ def _add_assistant(
 ) -> None:
     """Add what the model said, and the results of its calls; nothing where it said nothing."""
     calls = _named_calls(message)
-    wire = {key: value for key, value in message.items() if key not in ("tool_calls", "audio", *_REASONING)}
-    wire |= {key: message[key] for key in _REASONING if message.get(key)}
+    called = message.get("function_call")
+    read = {"tool_calls", "audio", "function_call", *REASONING}
+    wire = {key: value for key, value in message.items() if key not in read}
+    wire |= {key: message[key] for key in REASONING if message.get(key)}
     _add_speech(wire, message.get("audio"))
     if calls:
         wire["content"] = wire.get("content") or None
-    elif not (wire.get("content") or wire.keys() & {"audio", "function_call"}):
+    elif isinstance(called, Mapping) and called.get("name"):
+        wire["function_call"] = _function(called)
+    elif not (wire.get("content") or "audio" in wire):
         return
     sent.append(wire)
     if not calls:
         return
     wire["tool_calls"] = []
+    ids: set[str] = set()
     for position, call in calls:
-        id = call.get("id") or f"call_{at}_{position}"
-        known = {"id": id, "type": call.get("type") or "function", "function": _function(call)}
+        id = call.get("id") or ""
+        id = f"call_{at}_{position}" if id in ids | {""} else id
+        ids.add(id)
+        known = {"id": id, "type": call.get("type") or "function", "function": _function(call["function"])}
         wire["tool_calls"].append({key: value for key, value in call.items() if key != NOT_RUN_BECAUSE} | known)
         result = results.get((at, position)) or {"content": f"{NOT_RUN} {_why_not_run(call)}".rstrip()}
         sent.append(_result(result, id, pictures))
@@ -162,9 +174,8 @@ def _why_not_run(call: Wire) -> str:
     return call.get(NOT_RUN_BECAUSE) or (read.reason if isinstance(read, InvalidArguments) else "")
 
 
-def _function(call: Wire) -> Wire:
-    function = call["function"]
-    return {**function, "name": wire_name(function["name"]), "arguments": object_text(function.get("arguments"))}
+def _function(function: Mapping[str, Any]) -> Wire:
+    return {**function, "name": wire_name(str(function["name"])), "arguments": object_text(function.get("arguments"))}
 
 
 def object_text(arguments: Any) -> str:
@@ -174,9 +185,14 @@ def object_text(arguments: Any) -> str:
     ('{"a": 1}', '{"a":1}', '{}', '{}')
     """
     read = read_arguments(arguments)
-    if isinstance(arguments, str) and isinstance(read, dict) and _is_json(arguments, read):
+    if isinstance(read, InvalidArguments):
+        return "{}"
+    if isinstance(arguments, str) and _is_json(arguments, read):
         return arguments
-    return json.dumps(read, ensure_ascii=False) if isinstance(read, dict) else "{}"
+    try:
+        return json.dumps(read, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):  # of another integration: dates, bytes, numbers that JSON has no word for
+        return to_json(read, inf_nan_mode="null", bytes_mode="base64", fallback=str).decode()
 
 
 def _is_json(text: str, value: Any) -> bool:

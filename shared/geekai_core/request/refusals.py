@@ -52,7 +52,7 @@ _OF_THE_ACCOUNT = frozenset({401, 402, 403, 413, 429})
 
 def refused(error: Any) -> frozenset[str]:
     """The parts of a request that an error names as not taken; "stream" where the model answers in streams alone,
-    "reasoning_content" where it speaks of a history's.
+    "reasoning_content" where it speaks of a history's reasoning.
 
     Any status counts, a 5xx and an error in a good answer's place too, but not those of keys, balances and limits, nor
     a prompt that is too long.
@@ -68,7 +68,7 @@ def refused(error: Any) -> frozenset[str]:
     param = inner.get("param") if isinstance(inner, Mapping) else None
     words = f"{error.message} {error.code or ''} {param or ''}"
     found = {"stream"} if re.search(_ONLY_STREAMS, words) else set()
-    if "reasoning_content" in words:
+    if re.search("reasoning_(content|details)", words):
         found.add("reasoning_content")
     if re.search(_UNSUPPORTED, words):
         words = re.sub(_INSTEAD, "", words)

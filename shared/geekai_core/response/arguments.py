@@ -204,12 +204,14 @@ class GrowingArguments:
         whole = self.text
         if not self._held:
             return whole
-        unreadable = _one_of(json_values(whole)) is NO_JSON
+        value = _one_of(json_values(whole))
+        if self._brackets.ended and value is not NO_JSON:
+            return begun if begun.strip() not in _EMPTY_TEXTS else json.dumps(value, ensure_ascii=False)
         if self._brackets.ended:
-            return whole if unreadable else begun
+            return whole
         longest = self._held[-1]
         cut = normal_finish_reason(finish_reason) == "length"
-        if unreadable and not cut and _cumulative(begun, self._held) and parsed_json(longest) is not NO_JSON:
+        if value is NO_JSON and not cut and _cumulative(begun, self._held) and parsed_json(longest) is not NO_JSON:
             return longest
         return whole
 

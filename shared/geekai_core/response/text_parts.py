@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-TEXT_PARTS = ("text", "output_text")
+TEXT_PARTS = ("text", "output_text", "input_text", "text-plain")
 """The types of parts of content that are text."""
-THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text", "reasoning.text", "reasoning.summary")
+THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text", "reasoning.text", "reasoning.summary", "reasoning_content")
 """The types of parts of content that are reasoning."""
+
+_HOLDERS = ("thinking", "reasoning", "reasoning_content", "text", "summary", "content")
 
 
 def thoughts(parts: Any) -> str:
@@ -20,5 +22,5 @@ def thoughts(parts: Any) -> str:
     if isinstance(parts, str):
         return parts
     if isinstance(parts, Mapping):
-        return next((thoughts(parts[key]) for key in ("thinking", "text", "summary", "content") if parts.get(key)), "")
+        return next((thoughts(parts[key]) for key in _HOLDERS if parts.get(key)), "")
     return "".join(map(thoughts, parts)) if isinstance(parts, list) else ""

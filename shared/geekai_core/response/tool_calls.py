@@ -15,13 +15,37 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from geekai_core.response.arguments import GrowingArguments
 from geekai_core.response.extras import Extras
 
 _KNOWN = frozenset({"index", "id", "type", "function"})
+_ARGUMENTS = ("arguments", "args", "input", "parameters")
+"""What the arguments of a call are called: by OpenAI, by LangChain and Gemini, by Anthropic, by some models."""
+_NOTHING = frozenset({"null", "None", "undefined"})
+"""Names and ids that some servers make of a null."""
+
+
+def openai_form(call: Mapping[str, Any]) -> dict[str, Any]:
+    """A call, or a piece of one, in OpenAI's form, also where it is flat, as Anthropic and others have it. A new dict.
+
+    >>> openai_form({"id": "c1", "name": "weather", "input": {"city": "Lyon"}})
+    {'id': 'c1', 'function': {'name': 'weather', 'arguments': {'city': 'Lyon'}}}
+    """
+    inner = call.get("function")
+    kept, function = call, {**inner} if isinstance(inner, Mapping) else None
+    if function is None:
+        function = {key: call[key] for key in _FLAT if key in call}
+        kept = {key: value for key, value in call.items() if key not in _FLAT}
+    other = next((key for key in _ARGUMENTS if key in function), "arguments")
+    if other != "arguments":
+        function["arguments"] = function.pop(other)
+    return {**kept, "function": function}
+
+
+_FLAT = ("name", *_ARGUMENTS)
 
 
 class ToolCallPiece:
@@ -38,6 +62,13 @@ class ToolCallPiece:
         self.id = id
         self.name = name
         self.arguments = arguments
+
+    def join(self, other: ToolCallPiece) -> None:
+        """Take in the next piece of the same call."""
+        if other is not self:
+            self.id = (self.id or "") + (other.id or "") or None
+            self.name = (self.name or "") + (other.name or "") or None
+            self.arguments += other.arguments
 
     def __repr__(self) -> str:
         return f"ToolCallPiece(slot={self.slot}, id={self.id!r}, name={self.name!r}, arguments={self.arguments!r})"
@@ -86,9 +117,12 @@ class ToolCalls:
 
     def feed(self, pieces: Any, *, whole: bool = False) -> list[ToolCallPiece]:
         """The pieces of a delta's `tool_calls`, or the entries of a `whole` message's; what is none is passed over."""
-        given = pieces if isinstance(pieces, list) else [pieces]
-        found = [self._feed_one(piece, whole) for piece in given if isinstance(piece, Mapping)]
-        return [piece for piece in found if piece is not None]
+        found: dict[int, ToolCallPiece] = {}
+        for given in _entries(pieces):
+            piece = self._feed_one(given, whole)
+            if piece is not None:
+                found.setdefault(piece.slot, piece).join(piece)
+        return list(found.values())
 
     def finish(self, finish_reason: str | None, beside: Iterable[ToolCallPiece] = ()) -> list[ToolCallPiece]:
         """What is left to say at the end: arguments held back, and an id for each call without one of its own.
@@ -117,9 +151,8 @@ class ToolCalls:
         return [call.wire() for call in self._named]
 
     def _feed_one(self, piece: Mapping[str, Any], whole: bool) -> ToolCallPiece | None:
-        function = piece.get("function")
-        if not isinstance(function, Mapping):
-            function = {}
+        piece = openai_form(piece)
+        function = piece["function"]
         index, call_id, name = piece.get("index"), _text(piece.get("id")), _text(function.get("name"))
         arguments = _arguments_text(function.get("arguments"))
         keys = _keys(index, call_id)
@@ -157,7 +190,7 @@ class ToolCalls:
         if name and _opens(call, index, call_id, name, arguments):
             return None
         guessed = bool(arguments) and (key is None or key in self._shared) and not self._unfinished <= {call}
-        strange = bool(name and call.name_closed) and name not in (call.name, "null", "None")
+        strange = bool(name and call.name_closed) and name != call.name
         self._mixed = self._mixed or guessed or strange
         return call
 
@@ -206,7 +239,8 @@ def _opens(call: _Call, index: Any, call_id: str, name: str, arguments: str) -> 
         return same_id and name != call.name
     grows = not call.name_closed and name.startswith(call.name)
     if call_id and call.id:
-        return not (grows and call_id.startswith(call.id))
+        goes_on = name == call.name and call.arguments and arguments.lstrip()[:1] not in ("", "{")
+        return not (goes_on or (grows and call_id.startswith(call.id)))
     return (
         not call.arguments and name != call.name and (call.name_closed or (not grows and arguments.lstrip()[:1] == "{"))
     )
@@ -218,10 +252,20 @@ def _new_part(known: str, given: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """A name or an id, which some servers send as a number."""
+    """A name or an id, which some servers send as a number, with blanks around it, or as a word for nothing."""
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return ""
-    return str(value)
+    text = str(value).strip()
+    return "" if text in _NOTHING else text
+
+
+def _entries(given: Any) -> Iterator[Mapping[str, Any]]:
+    """The pieces of calls in whatever lists they stand."""
+    if isinstance(given, Mapping):
+        yield given
+    elif isinstance(given, list):
+        for one in given:
+            yield from _entries(one)
 
 
 def _arguments_text(given: Any) -> str:
