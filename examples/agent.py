@@ -16,6 +16,7 @@ from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from rich.console import Console
 
 from geekai_core import GeekAIError
+from geekai_core.harmless import harmless
 from langchain_geekai import ChatGeekAI, GeekAISearchTool, collect
 
 SYSTEM = "Use the tools where they help. Cite what you found by its number, such as [1]. Be brief."
@@ -35,13 +36,13 @@ def days_between(first: datetime.date, last: datetime.date) -> int:
 def show(message: AnyMessage) -> None:
     """Print a step: what a tool answered, or what the model said and which tools it calls."""
     if isinstance(message, ToolMessage):
-        for line in message.text.splitlines():
+        for line in harmless(message.text).splitlines():
             console.print(f"    {line}", style="dim")
     elif isinstance(message, AIMessage):
-        console.print(message.text, end="\n" if message.text else "")
+        console.print(harmless(message.text), end="\n" if message.text else "")
         for call in message.tool_calls:
             given = ", ".join(f"{name}={value!r}" for name, value in call["args"].items())
-            console.print(f"  → {call['name']}({given})", style="cyan")
+            console.print(f"  → {harmless(call['name'])}({given})", style="cyan")
 
 
 def main(question: str, model: str = "gpt-4o-mini", steps: int = 6) -> None:

@@ -9,6 +9,7 @@ and whether answer and passages fit the question (relevant). The key is in GEEKA
 """
 
 import asyncio
+import sys
 from pathlib import Path
 
 import typer
@@ -19,15 +20,27 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from geekai_core.harmless import harmless
 from llama_index_geekai import GeekAI, GeekAIEmbedding, collect
 
 COUNT = 2  # passages that an answer rests on
 
 
+def read(folder: Path) -> list[Document]:
+    """The folder's documents. What cannot be read is named."""
+    found = []
+    for path in sorted(folder.rglob("*.md")):
+        try:
+            found.append(Document(text=path.read_text("utf-8")))
+        except (OSError, ValueError) as error:
+            print(f"{path} cannot be read, and is left out: {error}", file=sys.stderr)
+    return found
+
+
 def evaluate(folder: Path, questions: list[str], model: str, judge: str) -> dict[str, list[EvaluationResult]]:
     """What the judge says of the answer to each question, by evaluator."""
     index = VectorStoreIndex.from_documents(
-        [Document(text=path.read_text("utf-8")) for path in sorted(folder.rglob("*.md"))],
+        read(folder),
         transformations=[SentenceSplitter(chunk_size=200, chunk_overlap=20)],
         embed_model=GeekAIEmbedding(model="text-embedding-3-small"),
     )
@@ -48,7 +61,7 @@ def main(folder: Path, questions: Path, model: str = "gpt-4o-mini", judge: str =
         table.add_column(name, footer=f"{sum(bool(verdict.passing) for verdict in verdicts)}/{len(verdicts)}")
     for row in zip(*results.values(), strict=True):
         cells = ["yes" if verdict.passing else "[red]no[/red]" for verdict in row]
-        table.add_row(escape(row[0].query or ""), escape(row[0].response or ""), *cells)
+        table.add_row(*(escape(harmless(text or "")) for text in (row[0].query, row[0].response)), *cells)
     console = Console()
     console.print(table)
     console.print(f"{len(spent.calls)} calls, {spent.usage.get('total_tokens', 0)} tokens")

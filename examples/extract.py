@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field
 from pypdf import PdfReader
 from tqdm import tqdm
 
+from geekai_core.harmless import harmless
 from langchain_geekai import ChatGeekAI, collect
 
 PROMPT = ChatPromptTemplate([("system", "Extract the facts that the document states."), ("human", "{text}")])
@@ -41,16 +42,29 @@ def read(path: Path) -> str:
 
 async def extract(paths: list[Path], out: Path, model: str, at_once: int) -> list[str]:
     """Write a line for each document as it is done; what failed, with the document's name."""
-    chain = RunnableLambda(read) | PROMPT | ChatGeekAI(model=model, temperature=0).with_structured_output(Facts)
+    full: list[OSError] = []  # the disk is: what else was found could not be kept
+
+    def first(path: Path) -> str:
+        if full:
+            raise full[0]
+        return read(path)
+
+    chain = RunnableLambda(first) | PROMPT | ChatGeekAI(model=model, temperature=0).with_structured_output(Facts)
     failed = []
     with out.open("w", encoding="utf-8") as lines, tqdm(total=len(paths), unit="document") as bar, collect() as spent:
         results = chain.abatch_as_completed(paths, {"max_concurrency": at_once}, return_exceptions=True)
         async for index, result in results:
             if isinstance(result, Exception):
-                failed.append(f"{paths[index]}: {type(result).__name__}: {result}")
+                failed.append(harmless(f"{paths[index]}: {type(result).__name__}: {result}"))
             else:
-                lines.write(json.dumps({"file": str(paths[index]), **result.model_dump()}, ensure_ascii=False) + "\n")
-                lines.flush()
+                try:
+                    lines.write(
+                        json.dumps({"file": str(paths[index]), **result.model_dump()}, ensure_ascii=False) + "\n"
+                    )
+                    lines.flush()
+                except OSError as error:
+                    full.append(error)
+                    failed.append(f"{paths[index]}: {error}")
             bar.set_postfix(tokens=spent.usage.get("total_tokens", 0), failed=len(failed))
             bar.update()
     return failed
@@ -59,8 +73,11 @@ async def extract(paths: list[Path], out: Path, model: str, at_once: int) -> lis
 def main(folder: Path, out: Path, model: str = "gpt-4o-mini", at_once: int = 10) -> None:
     """Read the documents of FOLDER, at most AT_ONCE at a time, and write what they state to OUT."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix in {".md", ".txt", ".pdf"})
-    if failed := asyncio.run(extract(paths, out, model, at_once)):
-        raise SystemExit("\n".join(failed))
+    try:
+        if failed := asyncio.run(extract(paths, out, model, at_once)):
+            raise SystemExit("\n".join(failed))
+    except OSError as error:
+        raise SystemExit(f"no more is asked, for {out} cannot be written: {error}") from None
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ anything. The vectors are in memory: see `rag_folder.py` for keeping them.
 """
 
 import re
+import sys
 from itertools import groupby
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from langchain_core.runnables import RunnableParallel
 from langchain_core.vectorstores import InMemoryVectorStore
 
 from geekai_core.citations import markers
+from geekai_core.harmless import harmless
 from langchain_geekai import ChatGeekAI, GeekAIEmbeddings, GeekAIRerank, GeekAISearchRetriever
 
 Folder = Annotated[Path, typer.Argument(exists=True, file_okay=False)]
@@ -29,12 +31,18 @@ PROMPT = ChatPromptTemplate([("system", SYSTEM), ("human", "Context:\n{context}\
 
 
 def read(folder: Path) -> list[Document]:
-    """The paragraphs of the folder's documents, a heading with what follows it."""
-    return [
-        Document(paragraph.strip(), metadata={"title": path.stem, "url": path.relative_to(folder).as_posix()})
-        for path in sorted(folder.rglob("*.md"))
-        for paragraph in re.findall(r"(?:#.*\s+)*\S(?:.|\n(?!\s*\n))*", path.read_text("utf-8"))
-    ]
+    """The paragraphs of the folder's documents, a heading with what follows it. What cannot be read is named."""
+    found = []
+    for path in sorted(folder.rglob("*.md")):
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, ValueError) as error:
+            print(f"{path} cannot be read, and is left out: {error}", file=sys.stderr)
+            continue
+        about = {"title": path.stem, "url": path.relative_to(folder).as_posix()}
+        paragraphs = re.findall(r"(?:#.*\s+)*\S(?:.|\n(?!\s*\n))*", text)
+        found += [Document(paragraph.strip(), metadata=about) for paragraph in paragraphs]
+    return found
 
 
 def renumbered(answer: str, found: list[Document]) -> tuple[str, list[Document]]:
@@ -64,9 +72,9 @@ def main(folder: Folder, question: str, model: str = "gpt-4o-mini", rerank: str 
     context = "\n\n".join(f"[{number}] {document.page_content}" for number, document in enumerate(best, 1))
     chain = PROMPT | ChatGeekAI(model=model) | StrOutputParser()
     answer, cited = renumbered(chain.invoke({"context": context, "question": question}), best)
-    print(answer + "\n")
+    print(harmless(answer) + "\n")
     for number, document in enumerate(cited, 1):
-        print(f"[{number}] {document.metadata.get('title')} ({document.metadata.get('url')})")
+        print(harmless(f"[{number}] {document.metadata.get('title')} ({document.metadata.get('url')})"))
 
 
 if __name__ == "__main__":

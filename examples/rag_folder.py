@@ -9,6 +9,7 @@ The store is Qdrant within this process: no server, and the smallest of the thre
 """
 
 import re
+import sys
 import uuid
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +23,7 @@ from pypdf import PdfReader
 from qdrant_client import QdrantClient
 from qdrant_client.models import Distance, VectorParams
 
+from geekai_core.harmless import harmless
 from langchain_geekai import ChatGeekAI, GeekAIEmbeddings
 
 # At most 600 characters: to the end of a paragraph, else of a sentence, else of a word, else wherever that is.
@@ -33,17 +35,26 @@ SYSTEM = "Answer the question using only the context. Be brief. Cite the passage
 PROMPT = ChatPromptTemplate([("system", SYSTEM), ("human", "Context:\n{context}\n\nQuestion: {question}")])
 
 
+def pages(path: Path) -> list[str]:
+    """The texts of a document's pages; of one that cannot be read none, and its name is printed."""
+    try:
+        if path.suffix == ".pdf":
+            return [harmless(page.extract_text()) for page in PdfReader(path).pages]
+        return [path.read_text("utf-8")]
+    except Exception as error:  # pypdf raises whatever a broken file leads it to
+        print(f"{path} cannot be read, and is left out: {error}", file=sys.stderr)
+        return []
+
+
 def passages(folder: Path) -> dict[str, Document]:
     """The passages of the folder's documents by their ids."""
-    texts = {(path, 1): path.read_text("utf-8") for path in folder.rglob("*.md")}
-    for path in folder.rglob("*.pdf"):
-        texts |= {(path, number): page.extract_text() for number, page in enumerate(PdfReader(path).pages, 1)}
     found = {}
-    for (path, page), text in sorted(texts.items()):
-        place = f"{path.relative_to(folder).as_posix()}, page {page}"
-        for passage in PASSAGE.findall(text):
-            id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{place}\n{passage}"))
-            found[id] = Document(passage, id=id, metadata={"place": place})
+    for path in sorted([*folder.rglob("*.md"), *folder.rglob("*.pdf")]):
+        for number, text in enumerate(pages(path), 1):
+            place = f"{path.relative_to(folder).as_posix()}, page {number}"
+            for passage in PASSAGE.findall(text):
+                id = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{place}\n{passage}"))
+                found[id] = Document(passage, id=id, metadata={"place": place})
     return found
 
 
@@ -72,7 +83,7 @@ def main(folder: Folder, question: str, store: Path = Path("vectors"), model: st
         found = updated(client, folder, embeddings).similarity_search(question, COUNT)
     context = "\n\n".join(f"[{number}] {passage.page_content}" for number, passage in enumerate(found, 1))
     for chunk in (PROMPT | ChatGeekAI(model=model)).stream({"context": context, "question": question}):
-        print(chunk.text, end="", flush=True)
+        print(harmless(chunk.text), end="", flush=True)
     print("\n\n" + "\n".join(f"[{number}] {passage.metadata['place']}" for number, passage in enumerate(found, 1)))
 
 

@@ -89,6 +89,53 @@ def test_a_long_chat_sends_its_end_from_a_question_on(
     assert len(sent) < len(scripted.requests[3].json["messages"]) + 2
 
 
+def test_a_full_disk_costs_neither_the_talk_nor_what_was_kept(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    memory = tmp_path / "chat.json"
+    typed(monkeypatch, "One?", "")
+    chat.main(memory=memory)
+    kept = memory.read_text("utf-8")
+    (tmp_path / "chat.json.new").symlink_to("/dev/full")
+    typed(monkeypatch, "Two?", "Three?", "")
+    chat.main(memory=memory)
+    assert "not kept: [Errno 28]" in capsys.readouterr().out
+    assert memory.read_text("utf-8") == kept
+    assert [m["content"] for m in scripted.requests[-1].json["messages"] if m["role"] == "user"] == [
+        "One?",
+        "Two?",
+        "Three?",
+    ]
+
+
+@pytest.mark.parametrize("kept", [b'[{"type": "hum', b"\xff", b'{"a": 1}', b"[1]", b'[{"type": "none", "data": {}}]'])
+def test_a_memory_that_cannot_be_read_is_named_and_left_as_it_is(
+    scripted: ScriptedServer, kept: bytes, tmp_path: Path
+) -> None:
+    memory = tmp_path / "chat.json"
+    memory.write_bytes(kept)
+    with pytest.raises(SystemExit, match=r"chat\.json holds no conversation"):
+        chat.main(memory=memory)
+    assert memory.read_bytes() == kept
+    assert scripted.requests == []
+
+
+def test_an_answer_commands_no_terminal(
+    scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = [{"link": "https://a.example", "title": "\x1b]0;t\x07", "content": "c"}]
+    thought, text = (
+        delta(reasoning_content="\x9b1m"),
+        delta("\x1b[2J [1]", finish_reason="stop", search_results=results),
+    )
+    scripted.play(sse(thought, text))
+    typed(monkeypatch, "Hi", "")
+    chat.main()
+    shown = capsys.readouterr().out
+    assert "␛[2J [1]" in shown
+    assert not set(shown) & set("\x1b\x9b\x07")
+
+
 @pytest.mark.local_model
 def test_a_real_model_chats(
     local: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -30,6 +30,14 @@ def rows(shown: str) -> list[list[str]]:
     return [[cell.strip() for cell in re.split("[│┃]", line)[1:-1]] for line in shown.splitlines() if "│" in line]
 
 
+def test_a_file_that_cannot_be_read_is_named_and_left_out(
+    files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files[0] / "latin.md").write_bytes("Café".encode("latin-1"))
+    assert [document.text for document in evaluate.read(files[0])] == [(files[0] / "ferry.md").read_text("utf-8")]
+    assert f"{files[0] / 'latin.md'} cannot be read, and is left out: " in capsys.readouterr().err
+
+
 def test_each_question_has_a_row_with_both_verdicts(
     scripted: ScriptedServer, files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

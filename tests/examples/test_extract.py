@@ -77,6 +77,15 @@ def test_what_fails_is_named_and_the_rest_stands(scripted: ScriptedServer, tmp_p
     assert [row["title"] for row in lines(tmp_path / "facts.jsonl")] == ["good"]
 
 
+def test_a_full_disk_ends_the_asking_and_is_named(scripted: ScriptedServer, tmp_path: Path) -> None:
+    for number in range(30):
+        (tmp_path / f"{number}.md").write_text(f"Lighthouse {number}", encoding="utf-8")
+    scripted.default = facts
+    with pytest.raises(SystemExit, match=r"/dev/full cannot be written: .*Errno 28"):
+        extract.main(tmp_path, Path("/dev/full"), at_once=3)
+    assert len(scripted.requests) < 12, "the first ones, and what was under way"
+
+
 @pytest.mark.local_model
 def test_a_real_model_fills_the_fields(local: str, tmp_path: Path) -> None:
     (tmp_path / "lighthouse.md").write_text("The lighthouse at Cape Torv was built in 1874.", encoding="utf-8")

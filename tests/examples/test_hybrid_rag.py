@@ -18,6 +18,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_a_file_that_cannot_be_read_is_named_and_left_out(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "latin.md").write_bytes("Café".encode("latin-1"))
+    assert {document.metadata["title"] for document in hybrid_rag.read(folder)} == {"notes"}
+    assert f"{folder / 'latin.md'} cannot be read, and is left out: " in capsys.readouterr().err
+
+
 def test_sources_of_both_sides_are_cited_by_one_list(
     scripted: ScriptedServer, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

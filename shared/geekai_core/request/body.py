@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import AliasChoices, BaseModel
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from geekai_core.errors import ConfigurationError
 from geekai_core.options import ChatOptions, SearchConfig, SearchOptions, Thinking
@@ -200,11 +200,20 @@ def encoded(body: Mapping[str, Any]) -> bytes:
     """
     try:
         try:
-            return to_json(body, inf_nan_mode="constants")
+            return _written(body)
         except PydanticSerializationError:
-            return to_json(_whole_characters(body), inf_nan_mode="constants")
+            return _written(_whole_characters(body))
     except (PydanticSerializationError, UnicodeError, ValueError, RecursionError) as exc:
         raise ConfigurationError(f"the request cannot be written as JSON: {exc}") from None
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    """NaN and infinities of the history are null, for they came with an odd answer; a setting's are sent as given."""
+    written = to_json(body, inf_nan_mode="constants")
+    if "messages" not in body or not (b"NaN" in written or b"Infinity" in written):
+        return written
+    history = from_json(to_json(body["messages"], inf_nan_mode="null"))
+    return to_json({**body, "messages": history}, inf_nan_mode="constants")
 
 
 def _whole_characters(value: Any) -> Any:

@@ -198,8 +198,10 @@ class Accumulator:
         if key in self._numbers:
             return self._numbers[key]
         number = (
-            int(float(given))
-            if isinstance(given, int) or re.fullmatch("[0-9]{1,4}([.]0)?", str(given))
+            int(given)
+            if isinstance(given, int)
+            else int(float(given))
+            if re.fullmatch("[0-9]{1,4}([.]0)?", str(given))
             else len(self._choices)
         )
         if not self._several:

@@ -209,10 +209,10 @@ class Choice:
         return changed or bool(others)
 
     def add_logprobs(self, delta: Delta, given: Any) -> bool:
-        """Log probabilities of the next tokens."""
+        """Log probabilities of the next tokens; a delta has the lists of them, which alone can be added up."""
         if not isinstance(given, Mapping):
             return False
-        delta.logprobs = dict(given)
+        delta.logprobs = {key: value for key, value in given.items() if value is None or isinstance(value, list)}
         if self.logprobs is None:
             self.logprobs = {key: [*value] if isinstance(value, list) else value for key, value in given.items()}
             return True
