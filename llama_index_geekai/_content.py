@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import mimetypes
+import re
 from collections.abc import Sequence
 from io import IOBase
 from typing import Any
@@ -113,17 +114,18 @@ def from_wire_images(parts: Any) -> list[li.ImageBlock]:
 
 
 def _from_wire_image(url: str) -> li.ImageBlock | None:
-    """The image at a URL, or in base64 with or without a data: head; None for what is neither, such as a path."""
+    """The image at an http(s) URL, or in base64 with or without a data: head.
+
+    None for what is neither, such as a path, which must not be read or sent: it stays in `additional_kwargs`.
+    """
     head, comma, data = url.partition(";base64,")
     if not comma:
         head, data = "", url
-    if _is_base64(data):
-        return li.ImageBlock(image=data.encode(), image_mimetype=head.removeprefix("data:") or None)
-    if url.startswith("data:"):
-        return None
+    if _is_base64(data) and re.match("(?i)(data:(image/|$)|$)", head):
+        return li.ImageBlock(image=data.encode(), image_mimetype=head[len("data:") :] or None)
     try:
-        return li.ImageBlock(url=url)
-    except ValueError:  # no URL: it stays in the message's `additional_kwargs`
+        return li.ImageBlock(url=url) if re.match("(?i)https?://", url) else None
+    except ValueError:
         return None
 
 

@@ -108,8 +108,8 @@ def streamed(answer: Any) -> Reply:
     return Reply(200, {"content-type": "text/event-stream"}, body.replace(b'"[DONE]"', b"[DONE]"))
 
 
-def langchain(llm: Any, form: str) -> None:
-    """Ask, read all that there is to read, store, and ask again."""
+def langchain(llm: Any, form: str) -> Any:
+    """Ask, read all that there is to read, store, and ask again; the answer."""
     if form == "whole":
         answer = llm.invoke("Hi")
     else:
@@ -126,9 +126,11 @@ def langchain(llm: Any, form: str) -> None:
         results = [ToolMessage("1", tool_call_id=call["id"]) for call in one.tool_calls]
         history += [HumanMessage("Hi"), one, *results, HumanMessage("And?")]
     llm.invoke(history)
+    return answer
 
 
-def llama_index(llm: Any, form: str) -> None:
+def llama_index(llm: Any, form: str) -> Any:
+    """The same."""
     asked = [li.ChatMessage("Hi")]
     answers = [llm.chat(asked)] if form == "whole" else [*llm.stream_chat(asked)]
     answer = answers[-1]
@@ -143,9 +145,10 @@ def llama_index(llm: Any, form: str) -> None:
     for message in (answer.message, li.ChatMessage.model_validate_json(answer.message.model_dump_json())):
         history += [*asked, message, *results, li.ChatMessage("And?")]
     llm.chat(history)
+    return answer.message
 
 
-SIDES: dict[str, tuple[Callable[[Any, str], None], Callable[[str], Any]]] = {
+SIDES: dict[str, tuple[Callable[[Any, str], Any], Callable[[str], Any]]] = {
     "lc": (
         langchain,
         lambda url: langchain_geekai.ChatGeekAI(model="m", api_key="k", base_url=url, max_retries=0),
@@ -201,3 +204,35 @@ def test_one_wrong_value_anywhere_costs_no_more_than_itself(side: str, form: str
             server.requests.clear()
         llm.close()
     assert not failures, f"{len(failures)}:\n" + "\n".join(failures[:400])
+
+
+ODD_IMAGES = [
+    "cat.png", "/etc/hosts", "file:///etc/hosts", "FILE:/etc/hosts", "C:\\cat.png", "//a.example/cat.png", "https://a:99999/c.png",
+    "https://[", "data:text/html;base64,QUJD", "data:image/png,raw", "data:image/png;base64,!!", "data:;base64,", "javascript:alert(1)",
+    "blob:https://a.example/1", "ftp://a.example/c.png", "QUJ",
+]  # fmt: skip
+GOOD_IMAGES = [
+    "QUJD", "data:;base64,QUJD", "DATA:image/png;base64,QUJD", "data:image/png;base64,QUJD", "HTTPS://a.example/c.png"
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", ["object", "text", "bare"])
+@pytest.mark.parametrize(("side", "form"), WAYS)
+def test_an_image_in_an_odd_form_stays_as_it_came_and_costs_neither_this_answer_nor_the_next(
+    side: str, form: str, shape: str
+) -> None:
+    """Above all, no path or scheme of the server's choice becomes an image that an app would read here."""
+    use, make = SIDES[side]
+    with ScriptedServer(lambda request: json_reply(completion("Yes."))) as server:
+        llm = make(server.base_url)
+        for url in [*ODD_IMAGES, *GOOD_IMAGES]:
+            given = {"type": "image_url", "image_url": {"url": url} if shape == "object" else url}
+            images = [url if shape == "bare" else given]
+            server.play((whole if form == "whole" else streamed)(completion("Here.", extra={"images": images})))
+            answer = use(llm, form)
+            assert answer.additional_kwargs["images" if side == "lc" else "output_images"] == images
+            if side == "li":
+                blocks = [block for block in answer.blocks if isinstance(block, li.ImageBlock)]
+                assert len(blocks) == (url in GOOD_IMAGES and shape != "bare"), url
+            assert server.requests[-1].json["messages"][-1]["content"] == "And?"
+        llm.close()
