@@ -197,13 +197,9 @@ class Accumulator:
         key = given if isinstance(given, (int, str)) else repr(given)
         if key in self._numbers:
             return self._numbers[key]
-        number = (
-            int(given)
-            if isinstance(given, int)
-            else int(float(given))
-            if re.fullmatch("[0-9]{1,4}([.]0)?", str(given))
-            else len(self._choices)
-        )
+        number = len(self._choices)
+        if isinstance(given, int) or re.fullmatch("[0-9]{1,4}([.]0)?", str(given)):
+            number = int(given) if isinstance(given, int) else int(float(given))
         if not self._several:
             if not self._choices or _completes(self._choices.get(0), part):
                 number = 0

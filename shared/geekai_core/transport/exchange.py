@@ -210,9 +210,7 @@ def retry_after(value: str | None, now: float) -> float | None:
         except (ValueError, TypeError, OverflowError):
             return None
         seconds = max(seconds, 0.0)
-    if not seconds >= 0:
-        return None
-    return min(seconds, RETRY_AFTER_MOST)
+    return min(seconds, RETRY_AFTER_MOST) if seconds >= 0 else None
 
 
 def _log(

@@ -52,9 +52,8 @@ def map_transport_error(
     _blot_out(secrets, exc)
     if any(isinstance(link, ssl.SSLError) and not isinstance(link, ssl.SSLEOFError) for link in chain):
         plain = any(getattr(link, "reason", None) in _PLAIN_HTTP for link in chain)
-        untrusted = any(isinstance(link, ssl.SSLCertVerificationError) for link in chain)
-        advice = _NO_TLS if plain else _UNTRUSTED if untrusted else ""
-        return APIConnectionError(f"TLS with {where} failed: {words}{advice}")
+        untrusted = _UNTRUSTED if any(isinstance(link, ssl.SSLCertVerificationError) for link in chain) else ""
+        return APIConnectionError(f"TLS with {where} failed: {words}{_NO_TLS if plain else untrusted}")
     if names[0] == "ProxyError" and words[0] in "45":  # the proxy's status: the server has seen nothing
         words += _PASSWORD if words[:3] in ("401", "407") else _UNREACHED
         return APIConnectionError(f"{where} could not be reached: {words}", retryable=words[0] == "5")
@@ -67,7 +66,8 @@ def map_transport_error(
         if limit == "read":
             message = f"read timeout: no byte from {where} within {size}{_UNANSWERED}"
         return APITimeoutError(message, limit=limit, seconds=seconds, retryable=limit in ("connect", "pool"))
-    begun = _is_of_an_answer(chain) if begun is None else begun
+    if begun is None:  # where h11's or aiohttp's parser raised it, it speaks of an answer's bytes
+        begun = any(type(link).__module__.startswith(("h11", "aiohttp.http_exc")) for link in chain)
     verb = "broke off its answer" if begun else "could not be reached"
     retryable = not begun and any(base.__name__ in _RETRYABLE for base in type(exc).__mro__)
     refused = is_here(url) and any(isinstance(link, ConnectionRefusedError) for link in chain)
@@ -91,11 +91,6 @@ def _plain(value: Any, secrets: Secrets) -> Any:
     if isinstance(value, BaseException):
         return redact(repr(value), secrets)
     return redact(value, secrets) if isinstance(value, str | bytes | int | float) else None
-
-
-def _is_of_an_answer(chain: list[BaseException]) -> bool:
-    """Whether an exception speaks of an answer's bytes: h11's and aiohttp's parsers raised it."""
-    return any(type(link).__module__.startswith(("h11", "aiohttp.http_exc")) for link in chain)
 
 
 def _limit(names: list[str]) -> str | None:
