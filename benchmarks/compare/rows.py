@@ -11,7 +11,7 @@ import asyncio
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -30,7 +30,7 @@ TABLES: dict[str, ModuleType] = {
     "usage wherever it stands": odd_usage,
     "ends, cuts and errors in mid-stream": ends,
 }
-READ = ("text", "pieced", "reasoning", "calls", "invalid", "usage", "cached", "finish", "citations", "value")
+READ = ("text", "pieced", "reasoning", "calls", "invalid", "usage", "cached", "citations", "value")
 OPENAI_LIKE = {"is_chat_model": True, "is_function_calling_model": True, "timeout": 20}
 Make = Callable[..., Any]
 
@@ -98,7 +98,9 @@ def put_in_place(side: str, make: Make) -> None:
 
 
 def plain(message: Any) -> Any:
-    """A message without what says nothing: nulls, and a list around a text alone."""
+    """A message without what says nothing: nulls, and a list around a text alone. What checks a message stays."""
+    if not isinstance(message, Mapping):
+        return message
     found = {key: value for key, value in message.items() if value is not None}
     content = found.get("content")
     if isinstance(content, list) and len(content) == 1 and content[0].keys() == {"type", "text"}:

@@ -268,7 +268,7 @@ def _read_llama_index(outcome: Outcome, llm: Any, answer: Any) -> None:
     outcome.why = " ".join(reasons.values())
     counted = get_tokens_from_response(answer)
     outcome.usage = counted if any(counted) else None
-    outcome.finish, outcome.model = kwargs.get("finish_reason"), answer.raw.get("model")
+    outcome.finish, outcome.model = kwargs.get("finish_reason"), dict(answer.raw).get("model")
     outcome.citations, outcome.extra = extra.get("citations") or [], extra
 
 
