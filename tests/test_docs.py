@@ -156,6 +156,17 @@ def test_the_tables_on_the_peers_are_those_of_the_committed_run(part: str) -> No
         assert put(text, tell(found)) == text, page
 
 
+@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
+def test_a_readme_counts_the_rows_as_the_committed_run_does(readme: str) -> None:
+    found = json.loads((ROOT / "benchmarks/compare/results/rows.json").read_text(encoding="utf-8"))
+    right = {name: sum(table["right"] for table in tables.values()) for name, tables in found.items()}
+    rows = {name: sum(table["rows"] for table in tables.values()) for name, tables in found.items()}
+    assert (right["ChatGeekAI"], right["GeekAI"]) == (rows["ChatGeekAI"], rows["GeekAI"])
+    best = max(right["ChatOpenAI"], right["ChatDeepSeek"], right["ChatLiteLLM"])
+    numbers = {int(number) for number in re.findall(r"\d+", (ROOT / readme).read_text(encoding="utf-8"))}
+    assert {rows["ChatGeekAI"], best, rows["GeekAI"], right["OpenAILike"]} <= numbers
+
+
 SITE = "https://docs.example"
 
 
