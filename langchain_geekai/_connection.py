@@ -25,10 +25,6 @@ class GeekAIConnection(Component):
     """The key, or a function that returns it, asked before each request. Default: `GEEKAI_API_KEY`."""
     geekai_api_base: str | None = Field(default=None, validation_alias=AliasChoices("geekai_api_base", "base_url"))
     """The base URL. Default: `GEEKAI_BASE_URL`, else GeekAI's mainland host."""
-    timeout: Timeout = Field(
-        default=None, exclude=True, repr=False, validation_alias=AliasChoices("timeout", "request_timeout")
-    )
-    """Seconds, or an `httpx.Timeout`. Default: 10 to connect, 300 between two bytes (the server's own limit)."""
     if TYPE_CHECKING:  # editors and type checkers know nothing of pydantic's aliases
         api_key: str | SecretStr | Callable[[], str] | None = None
         """The key, or a function that returns it, asked before each request. Default: `GEEKAI_API_KEY`."""

@@ -11,6 +11,7 @@ from pydantic import AliasChoices, Field, SecretStr
 
 from geekai_core import AsyncClient, Client
 from geekai_core.adapters.component import Component, Names
+from geekai_core.options import Timeout
 
 if TYPE_CHECKING:
     import httpx
@@ -39,8 +40,10 @@ class GeekAIConnection(Component):
     if TYPE_CHECKING:  # editors and type checkers know nothing of pydantic's aliases
         base_url: str | None = None
         """Another name of `api_base`."""
+        request_timeout: Timeout = None
+        """Another name of `timeout`."""
     else:
-        base_url = other_name("api_base")
+        base_url, request_timeout = other_name("api_base"), other_name("timeout")
     reuse_client: bool = True
     """False makes an HTTP client for each call and closes it."""
     http_client: HttpClient = Field(default=None, exclude=True, repr=False)

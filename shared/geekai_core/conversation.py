@@ -20,7 +20,7 @@ from geekai_core.counting import Blocks, running
 from geekai_core.errors import GeekAIError, InvalidResponseError
 from geekai_core.memory import remember, remembered
 from geekai_core.options import ReasoningHistory
-from geekai_core.request.body import is_thinking
+from geekai_core.request.body import SENDING, is_thinking
 from geekai_core.request.hints import warn
 from geekai_core.request.messages import REASONING, sendable
 from geekai_core.request.refusals import refused
@@ -104,7 +104,7 @@ def request_of(
     Raises `ConfigurationError`.
     """
     fields = dict(given)
-    timeout, headers, params = (fields.pop(name, None) for name in ("timeout", "extra_headers", "extra_query"))
+    timeout, headers, params = (fields.pop(name, None) for name in SENDING)
     body = ops.request_body(config, body, fields, **ready)
     return Request(body, goal, timeout=timeout, headers=headers or {}, params=params or {})
 

@@ -199,7 +199,9 @@ class ConnectionOptions(BaseModel):
         hide_input_in_errors=True,  # what was given may be the key
     )
 
-    timeout: Timeout = Field(default=None, exclude=True, repr=False)
+    timeout: Timeout = Field(
+        None, exclude=True, repr=False, validation_alias=AliasChoices("timeout", "request_timeout")
+    )
     """Seconds, a pair of them (to connect, to read), four of them (also to write, and to wait for a connection) or an
     `httpx.Timeout`. Default: 10 to connect, 300 between two bytes (the server's own limit)."""
     max_retries: int = 2

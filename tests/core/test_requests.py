@@ -147,6 +147,9 @@ def test_a_ready_body_goes_out_as_it_is(client, server):
     [
         ({"max_token": 5}, "did you mean 'max_tokens'"),
         ({"temprature": 1}, "did you mean 'temperature'"),
+        ({"timeot": 1}, "unknown field 'timeot'; did you mean 'timeout'[?]$"),
+        ({"request_timeout": 1}, "unknown field 'request_timeout'; give 'timeout'$"),
+        ({"extra_header": {}}, "unknown field 'extra_header'; did you mean 'extra_headers'[?]$"),
         ({"zzz": 1}, "unknown field 'zzz' .a field that this package does not know goes into extra_body"),
         ({"max_tokens": 5, "max_completion_tokens": 6}, "'max_tokens' is given twice"),
         ({"background": True}, "background=True cannot stream"),

@@ -1,9 +1,13 @@
 """What other packages do with a chat model and its answers, and what they must find there."""
 
+import contextlib
+import gc
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from langchain.chat_models import init_chat_model
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage
 from langchain_core.runnables import ConfigurableField
@@ -11,9 +15,10 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from geekai_core import ConfigurationError, GeekAIError, InvalidResponseError
+from geekai_core.transport.pools import KEPT
 from geekai_testing.replies import Reply, completion, delta, json_reply, sse, usage
 from geekai_testing.scripted import ScriptedServer
-from langchain_geekai import to_documents
+from langchain_geekai import ChatGeekAI, register, to_documents
 from tests.langchain.conftest import EVERY_WAY, WAYS, WHOLE, Make, ask
 
 
@@ -198,6 +203,48 @@ async def test_fields_have_langchain_s_other_names_when_they_are_set_too(server:
     )
     chosen.invoke("Hi", config={"configurable": {"which": "third", "limit": 9}})
     assert [request.json["model"] for request in server.requests] == ["other", "third"]
+
+
+CONFIGURED = {"configurable": {"temperature": 0.5, "model": "geekai:m"}}
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("kind", ["configurable_fields", "init_chat_model", "made anew"])
+async def test_models_made_anew_for_each_call_share_one_connection(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch, kind: str, later: bool
+) -> None:
+    """The object of the call before is gone by then; the connection is not."""
+    monkeypatch.setenv("GEEKAI_BASE_URL", server.base_url)
+    monkeypatch.setenv("GEEKAI_API_KEY", "sk-anew")
+    register()
+    made: dict[str, Callable[[], Any]] = {
+        "configurable_fields": lambda: ChatGeekAI(model="m").configurable_fields(
+            temperature=ConfigurableField(id="heat")
+        ),
+        "init_chat_model": lambda: init_chat_model(configurable_fields="any"),
+        "made anew": lambda: ChatGeekAI(model="m"),
+    }
+    model = made[kind]()
+    for _ in range(10):
+        model = made[kind]() if kind == "made anew" else model
+        await model.ainvoke("Hi", CONFIGURED) if later else model.invoke("Hi", CONFIGURED)
+        gc.collect()
+    assert len(server.requests) == 10
+    assert server.connections == 1
+
+
+def test_only_the_last_few_hosts_keep_a_connection_of_models_that_are_gone() -> None:
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(ScriptedServer()) for _ in range(KEPT + 1)]
+        for one in servers:
+            ChatGeekAI(model="m", base_url=one.base_url).invoke("Hi")
+        assert servers[0].wait_for(lambda s: s.open_connections == 0)
+        assert [one.open_connections for one in servers[1:]] == [1] * KEPT
+        last = ChatGeekAI(model="m", base_url=servers[-1].base_url)
+        last.invoke("Hi")
+        last.close()
+        assert servers[-1].wait_for(lambda s: s.open_connections == 0)
+        assert servers[-1].connections == 1
 
 
 @pytest.mark.parametrize("way", EVERY_WAY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 from typing import Any
@@ -199,6 +200,28 @@ def test_a_setting_assigned_later_counts(server: Any, geekai: Any) -> None:
         llm.chat(USER)
     assert [request.headers["authorization"] for request in server.requests] == ["Bearer sk-new"] * 2
     llm.close()
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["sync", "async"])
+async def test_llms_made_anew_for_each_call_share_one_connection(server: Any, later: bool) -> None:
+    """The object of the call before is gone by then; the connection is not."""
+    server.play(*[OK] * 10)
+    for _ in range(10):
+        llm = GeekAI("m", api_key="sk-anew", api_base=server.base_url)
+        await llm.achat(USER) if later else llm.chat(USER)
+        del llm
+        gc.collect()
+    assert len(server.requests) == 10
+    assert server.connections == 1
+
+
+def test_the_time_limit_has_a_second_name(server: Any, geekai: Any) -> None:
+    llm = geekai(request_timeout=3)
+    assert (llm.timeout, llm.request_timeout) == (3, 3)
+    llm.request_timeout = 5
+    assert llm.timeout == 5
+    with pytest.raises(ConfigurationError, match="one field"):
+        geekai(request_timeout=3, timeout=4)
 
 
 def test_a_copy_with_other_options_shares_the_connections(server: Any, geekai: Any) -> None:

@@ -76,6 +76,7 @@ class Component(ConnectionOptions):
             values[names.api_key], values[names.base_url] = config.api_key, config.base_url
             client = Client(config, http_client=values[names.http_client])
             async_client = AsyncClient(config, http_async_client=values[names.http_async_client])
+            client._pool.lasting = async_client._pool.lasting = True
             made = values[_MADE] = Connected([values.get(name) for name in wanted], client, async_client)
         return made.client, made.async_client
 

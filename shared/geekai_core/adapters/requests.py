@@ -6,12 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from geekai_core.conversation import Goal, Request
-from geekai_core.request.body import chat_body, flat_bodies, merged_fields
+from geekai_core.request.body import SENDING, chat_body, flat_bodies, merged_fields
 from geekai_core.request.structured import wire_format
 from geekai_core.request.tools import tool_fields
-
-_SENDING = ("timeout", "extra_headers", "extra_query")
-"""Keywords of a call that say how it is sent, and not what."""
 
 
 def chat_request(
@@ -29,7 +26,7 @@ def chat_request(
     Raises `ConfigurationError` for a keyword that nothing here knows, and for a `tool_choice` that names no tool.
     """
     given = dict(call)
-    timeout, headers, params = (given.pop(name, None) for name in _SENDING)
+    timeout, headers, params = (given.pop(name, None) for name in SENDING)
     usage = given.pop("stream_usage", None)
     fields, names = tool_fields(merged_fields(adapter, adapter.model, given, flat_bodies(also)))
     if fields.get("response_format") is not None:

@@ -64,6 +64,10 @@ def keywords(cls: type[BaseModel]) -> dict[str, str]:
     return names
 
 
+SENDING = ("timeout", "extra_headers", "extra_query")
+"""Keywords of a call that say how it is sent, and not what."""
+
+
 _PER_CALL = keywords(ChatOptions) | {
     name: name
     for name in ("model", "tools", "tool_choice", "functions", "function_call", "stream_options", "extra_body")
@@ -80,7 +84,7 @@ def call_fields(overrides: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in overrides.items():
         field = _PER_CALL.get(name)
         if field is None:
-            raise unknown_field(name, _PER_CALL)
+            raise unknown_field(name, (*_PER_CALL, *SENDING))
         if field in fields and fields[field] is not None and value is not None:
             raise ConfigurationError(f"'{field}' is given twice, once as '{name}'")
         fields[field] = [value] if field == "stop" and isinstance(value, str) else _plain(value)

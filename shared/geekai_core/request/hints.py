@@ -32,6 +32,7 @@ _OF_OPENAI = {
     **dict.fromkeys(("openai_api_base", "api_base"), "give 'base_url'"),
     "openai_api_key": "give 'api_key'",
     "openai_proxy": "give 'proxy'",
+    "request_timeout": "give 'timeout'",
     **dict.fromkeys(("use_responses_api", "organization", "openai_organization"), "that is OpenAI's own: leave it out"),
     "api_version": "GeekAI's API has no versions: leave it out",
     "tokenizer": "the server counts the tokens: leave it out",
@@ -44,9 +45,9 @@ def unknown_field(name: str, known: Iterable[str]) -> ConfigurationError:
     hint = f"; {_OF_OPENAI[name]}" if name in _OF_OPENAI else nearest(name, known)
     if name == "stream" and "streaming" not in known:
         hint = "; a stream has methods of its own, such as stream() or stream_chat()"
-    return ConfigurationError(
-        f"unknown field '{name}'{hint} (a field that this package does not know goes into extra_body)"
-    )
+    of_sending = any(word in name for word in ("time", "header", "query"))  # never the server's business
+    elsewhere = "" if of_sending else " (a field that this package does not know goes into extra_body)"
+    return ConfigurationError(f"unknown field '{name}'{hint}{elsewhere}")
 
 
 _NOT_THE_USER = frozenset(

@@ -1,7 +1,7 @@
 """The httpx clients in use: one for a process, one for each event loop. Made when first needed.
 
-All clients of ours that have the same host, key and proxy share one: a model that is made anew for each call opens no
-new connection.
+All clients of ours that have the same host, key and proxy share one. A framework's objects are often made anew for
+each call: the ones that they used last are kept beyond them, so that the next object opens no new connection.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import asyncio
 import os
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Hashable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from geekai_core.config import Config
 from geekai_core.errors import ConfigurationError
@@ -47,15 +48,33 @@ class Shared(Generic[C]):
                 return False
             if _shared.get(self.key) is self:
                 del _shared[self.key]
+            if _kept.get(self.key) is self:
+                del _kept[self.key]
             return True
 
 
 _shared: weakref.WeakValueDictionary[Hashable, Shared[httpx.Client] | Shared[httpx.AsyncClient]]
 _shared = weakref.WeakValueDictionary()
+_kept: OrderedDict[Hashable, Shared[httpx.Client] | Shared[httpx.AsyncClient]] = OrderedDict()
+"""Those that lasting pools took, the last `KEPT` of them."""
+KEPT = 8
+
+
+def _keep(used: Shared[Any]) -> None:
+    """Hold a client beyond the pools that use it, in the place of those that are closed or were taken longest ago."""
+    _kept[used.key] = used
+    _kept.move_to_end(used.key)
+    for key in [key for key, other in _kept.items() if other.client.is_closed] + list(_kept)[:-KEPT]:
+        _kept.pop(key, None)
 
 
 class Pool:
-    """The httpx client of one process. `channels`: the calls under way."""
+    """The httpx client of one process. `channels`: the calls under way.
+
+    `lasting`: whether the client outlives a pool that is forgotten, and not closed.
+    """
+
+    lasting = False
 
     def __init__(self, config: Config, given: httpx.Client | None) -> None:
         self.config = config
@@ -87,6 +106,8 @@ class Pool:
                 # of garbage, Python may finalize a socket before its pool, and warn.
                 weakref.finalize(used, _close_own, used.client, self._pid).atexit = False
             used.users.add(self)
+            if self.lasting:
+                _keep(used)
             return used
 
     def close(self) -> None:
@@ -109,8 +130,10 @@ class LoopPool:
 
     A client is held by an async generator, which `asyncio.run` closes at its end by itself; a weak dictionary would
     leak, since a client keeps its loop alive. The generator knows nothing of this pool, so that a forgotten pool is
-    freed, and its clients closed, at once.
+    freed, and its clients closed, at once; unless it is `lasting`, as `Pool`.
     """
+
+    lasting = False
 
     def __init__(self, config: Config, given: httpx.AsyncClient | None) -> None:
         self.config = config
@@ -141,6 +164,8 @@ class LoopPool:
                 holder = _hold(new_async_client(self.config))
                 _shared[key] = held = Shared(key, await anext(holder), holder)
             held.users.add(self)
+            if self.lasting:
+                _keep(held)
             return held
 
     async def close(self) -> None:
