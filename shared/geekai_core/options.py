@@ -200,7 +200,7 @@ class ConnectionOptions(BaseModel):
     )
 
     timeout: Timeout = Field(
-        None, exclude=True, repr=False, validation_alias=AliasChoices("timeout", "request_timeout")
+        default=None, exclude=True, repr=False, validation_alias=AliasChoices("timeout", "request_timeout")
     )
     """Seconds, a pair of them (to connect, to read), four of them (also to write, and to wait for a connection) or an
     `httpx.Timeout`. Default: 10 to connect, 300 between two bytes (the server's own limit)."""
