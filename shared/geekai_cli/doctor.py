@@ -86,7 +86,7 @@ def _versions() -> Iterator[str]:
         try:
             yield f"{package} {version(package)}"
         except PackageNotFoundError:
-            yield f"{package} not installed"
+            yield _("{} not installed").format(package)
 
 
 def _key(url: str) -> Finding:
