@@ -2,14 +2,16 @@
 
 import contextlib
 import socket
+import ssl
 import threading
+from pathlib import Path
 
 import pytest
 
 from geekai_core.config import configure, is_geekai, is_here
 from geekai_core.errors import APIConnectionError, AuthenticationError, ConfigurationError, NotFoundError
 from geekai_testing.replies import error
-from tests.core.conftest import ASK
+from tests.core.conftest import ASK, collect
 
 HOSTS = [
     ("https://geekai.co/api/v1", True, False),
@@ -62,6 +64,40 @@ def test_tls_with_a_port_that_speaks_plain_http_says_so(clients):
         url = f"https://127.0.0.1:{listener.getsockname()[1]}/api/v1"
         with pytest.raises(APIConnectionError, match="speak plain HTTP: use http:// in the base URL"):
             clients(base_url=url, max_retries=0).chat(**ASK)
+        thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")  # httpx-aiohttp's own uses of aiohttp
+@pytest.mark.filterwarnings("ignore:.*proxy_auth:DeprecationWarning")
+@pytest.mark.parametrize("ask", [lambda client: client.chat(**ASK), collect], ids=["whole", "stream"])
+@pytest.mark.parametrize("user", ["", "mei:wr0ng-word@"], ids=["no password", "a wrong password"])
+def test_a_proxy_that_wants_a_password_says_where_to_give_one(clients, server, user, ask):
+    """It answers 407 to CONNECT, so the server itself has seen nothing."""
+    server.default = lambda request: error(407, "who are you?")
+    proxy = server.base_url.removesuffix("/api/v1").replace("://", f"://{user}")
+    advice = r"nowhere\.invalid could not be reached: 407.*\[a proxy wants a user and a password: GEEKAI_PROXY=http://user:password@host:port\]$"
+    with pytest.raises(APIConnectionError, match=advice) as refused:
+        ask(clients(base_url="https://nowhere.invalid/api/v1", proxy=proxy))
+    assert "wr0ng" not in str(refused.value)
+    assert [request.method for request in server.requests] == ["CONNECT"], "a password is not mended by asking again"
+
+
+@pytest.mark.parametrize("ask", [lambda client: client.chat(**ASK), collect], ids=["whole", "stream"])
+def test_a_certificate_that_is_not_trusted_says_where_to_name_its_authority(clients, ask):
+    shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    shown.load_cert_chain(Path(__file__).parent / "self_signed.pem")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def show() -> None:
+            with contextlib.suppress(OSError):
+                connection, _ = listener.accept()
+                shown.wrap_socket(connection, server_side=True).close()
+
+        thread = threading.Thread(target=show, daemon=True)
+        thread.start()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/api/v1"
+        with pytest.raises(APIConnectionError, match=r"\[the certificate is not trusted here: .* in SSL_CERT_FILE\]$"):
+            ask(clients(base_url=url))
         thread.join()
 
 
