@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from geekai_core import __version__
+from tests.addresses import unreachable
 
 ROOT = Path(__file__).parent.parent
 EXTRAS = {"langchain", "llama-index", "fast", "local", "cli", "ray", "test"}
@@ -148,3 +150,15 @@ def test_each_frameworks_own_name_brings_this_version_and_holds_no_code(
     assert found.get_all("Requires-Dist") == [f"geekai[{extra}]=={__version__}"]
     for field in ("Version", "License-Expression", "Requires-Python", "Classifier", "Project-URL"):
         assert found.get_all(field) == metadata.get_all(field)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the scripts are bash")
+def test_an_audit_that_reaches_no_database_of_weaknesses_says_so_and_makes_nothing() -> None:
+    with unreachable() as address:
+        proxy = {"https_proxy": address.removesuffix("/v1"), "no_proxy": "", "PYTHON": sys.executable, "VENV": "none"}
+        done = subprocess.run(
+            ["bash", "scripts/audit"], cwd=ROOT, env={**os.environ, **proxy}, capture_output=True, text=True, timeout=60
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("api.osv.dev cannot be reached from here, so nothing was audited: ")
+    assert not (ROOT / "none").exists()

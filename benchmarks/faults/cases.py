@@ -10,6 +10,8 @@ from geekai_testing.replies import Cut, Hold, Pause, Reply, completion, delta, d
 
 KEY = "sk-fault-0f3b6a9d"
 WHOLE, STREAM = "whole", "stream"
+NICE = dumps(completion("好")).encode()
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 BODY = dumps(completion("一二三")).encode()
 EVENT = f"data: {dumps(delta('一'))}\n\n".encode()
 GOOD = {WHOLE: json_reply(completion("好")), STREAM: sse(delta("好"), delta(finish_reason="stop"))}
@@ -39,6 +41,12 @@ def then_good(*replies: Reply) -> Callable[[str], list[Reply]]:
     return lambda way: [*replies, GOOD[way]]
 
 
+def raw(start: bytes, again: bytes = b"") -> Reply:
+    """These bytes and no others; `again`: behind them these, five times a second, for ever."""
+    drips = itertools.cycle([again, Pause(0.2)]) if again else ()
+    return Reply(framing="raw", body=itertools.chain([start], drips))
+
+
 BOTH = (WHOLE, STREAM)
 CASES = [
     Case('402 with GeekAI\'s body `{"message": …}`', BOTH, always(error(402, "余额不足", shape="message")), "余额不足"),
@@ -62,6 +70,15 @@ CASES = [
         "502 Bad Gateway",
     ),
     Case("200 with an empty body", BOTH, always(Reply())),
+    Case(
+        "garbage behind a complete answer", [WHOLE], always(raw(HEAD % len(NICE) + NICE + b"\0garbage")), recovers=True
+    ),
+    Case(
+        "an illegal header that repeats the key",
+        BOTH,
+        always(*[raw(f"HTTP/1.1 200 OK\r\n{KEY} x\r\n\r\n".encode())] * 9),
+    ),
+    Case("a head that drips without end", BOTH, lambda way: [raw(b"HTTP/1.1 200 OK\r\n", again=b"x: 1\r\n")], "time"),
     Case("`choices: []`", [WHOLE], always(json_reply({**completion("x"), "choices": []}))),
     Case("`choices: null`", [WHOLE], always(json_reply({**completion("x"), "choices": None}))),
     Case("blank lines, then the answer", [WHOLE], always(json_reply(completion("好"), blank_lines=3)), recovers=True),
