@@ -43,8 +43,9 @@ def then_good(*replies: Reply) -> Callable[[str], list[Reply]]:
 
 def raw(start: bytes, again: bytes = b"") -> Reply:
     """These bytes and no others; `again`: behind them these, five times a second, for ever."""
-    drips = itertools.cycle([again, Pause(0.2)]) if again else ()
-    return Reply(framing="raw", body=itertools.chain([start], drips))
+    return Reply(
+        framing="raw", body=itertools.chain([start], itertools.cycle([again, Pause(0.2)])) if again else [start]
+    )
 
 
 BOTH = (WHOLE, STREAM)
