@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import closing
+from contextlib import aclosing, closing
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from pydantic import BaseModel
@@ -93,15 +93,10 @@ class Client:
         return ops.read(operation, reply)
 
     def _follow(self, steps: ops.Steps[T]) -> T:
-        walk = Walk(steps)
+        walk = Walk(steps, GeekAIError)
         for step in walk:
-            try:
-                if isinstance(step, Sleep):
-                    time.sleep(step.seconds)
-                else:
-                    walk.outcome = self._run(step)
-            except GeekAIError as error:
-                walk.error = error
+            with walk:
+                walk.outcome = time.sleep(step.seconds) if isinstance(step, Sleep) else self._run(step)
         return walk.result
 
     def _batch(self, batch: Batch[L]) -> L:
@@ -231,20 +226,15 @@ class AsyncClient:
             return stream.answer  # type: ignore[return-value]
         http = await self._pool.client()
         call = ops.call(self.config, operation, http)
-        channel = AsyncChannel(http, call, self._pool.channels)
-        try:
+        async with aclosing(AsyncChannel(http, call, self._pool.channels)) as channel:
             reply = await drive_async(exchange(call), channel)
-        finally:
-            await channel.close()
         return ops.read(operation, reply)
 
     async def _follow(self, steps: ops.Steps[T]) -> T:
-        walk = Walk(steps)
+        walk = Walk(steps, GeekAIError)
         for step in walk:
-            try:
+            with walk:
                 walk.outcome = await (asyncio.sleep(step.seconds) if isinstance(step, Sleep) else self._run(step))
-            except GeekAIError as error:
-                walk.error = error
         return walk.result
 
     async def _batch(self, batch: Batch[L]) -> L:

@@ -81,7 +81,7 @@ def _limits(
 def read(operation: Operation[A], reply: Reply) -> A:
     """The answer to an operation, with how often it was sent again; `collect()` counts it."""
     try:
-        answer = with_retry_count(operation.read(reply.content, reply.context), reply)
+        answer = with_retry_count(operation.read(reply.content, reply.context), reply.retry_count)
     except RequestError as error:
         clear_traces(error)
         error.retry_count = reply.retry_count
@@ -93,9 +93,9 @@ def read(operation: Operation[A], reply: Reply) -> A:
     return answer
 
 
-def with_retry_count(answer: A, reply: Reply) -> A:
+def with_retry_count(answer: A, retry_count: int | None) -> A:
     """`answer`, with how often its request was sent again."""
-    answer._retry_count = reply.retry_count
+    answer._retry_count = retry_count or 0
     return answer
 
 
@@ -126,7 +126,7 @@ def is_stream(operation: Operation[Any]) -> bool:
     return bool((operation.body or {}).get("stream"))
 
 
-def alone(operation: Operation[T]) -> Steps[Any]:
+def alone(operation: Operation[Any]) -> Steps[None]:
     """The steps of one operation without a second way."""
     yield operation
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from geekai_core import endpoints as ops
 from geekai_core.conversation import Outcome
@@ -12,7 +12,7 @@ from geekai_core.counting import Blocks, count, running
 from geekai_core.errors import ConfigurationError, GeekAIError, InvalidResponseError
 from geekai_core.response.deltas import Delta
 from geekai_core.transport.driver import AsyncChannel, Channel, Walk
-from geekai_core.transport.open_stream import AsyncOpenStream, OpenStream, open_stream
+from geekai_core.transport.open_stream import AsyncOpenStream, OpenStream
 from geekai_core.transport.pools import LoopPool, Pool
 from geekai_core.wire import ChatCompletion
 
@@ -25,16 +25,16 @@ class _Streaming(Generic[Opened]):
     _open: Opened | None = None
     _counted: Opened | None = None
 
-    def __init__(self, pool: Pool | LoopPool, steps: ops.Steps[Any], blocks: Blocks | None = None) -> None:
+    def __init__(self, pool: Pool | LoopPool, steps: ops.Steps[Outcome | None], blocks: Blocks | None = None) -> None:
         self._pool = pool
-        self._walk = Walk(steps)
+        self._walk = Walk(steps, GeekAIError)
         self._requests = iter(self._walk)
         self._blocks = running.get() if blocks is None else blocks
 
     def _count(self) -> None:
         """Add the answer to the `collect()` blocks that run where the stream was asked for, once and if it ended."""
         opened = self._open
-        if self._blocks and opened is not None and opened is not self._counted and opened.reader.complete:
+        if self._blocks and opened is not None and opened is not self._counted and opened.reading.reader.complete:
             self._counted = opened
             with suppress(InvalidResponseError):
                 if (answer := self.answer).choices:
@@ -49,7 +49,8 @@ class _Streaming(Generic[Opened]):
     @property
     def answer(self) -> ChatCompletion:
         """The whole answer once the stream was read to its end; until then, what has arrived."""
-        return ops.with_retry_count(self._opened.reader.answer(), self._opened.reply)
+        reading = self._opened.reading
+        return ops.with_retry_count(reading.reader.answer(), reading.retry_count)
 
 
 class Stream(_Streaming[OpenStream]):
@@ -69,13 +70,13 @@ class Stream(_Streaming[OpenStream]):
         """Open the stream of the next request, or of one that follows its error; how it ended, where none follows."""
         http, config = self._pool.client(), self._pool.config
         for operation in self._requests:
-            try:
+            with self._walk:
                 call, reading = ops.call(config, operation, http), ops.stream_reading(config, operation)
-                self._open = OpenStream(Channel(http, call, self._pool.channels), call, reading)
+                opened = OpenStream(Channel(http, call, self._pool.channels), call, reading)
+                next(opened.deltas)
+                self._open = opened
                 return None
-            except GeekAIError as error:
-                self._walk.error = error
-        return self._walk.result  # type: ignore[no-any-return]
+        return self._walk.result
 
     def outcome(self) -> Outcome | None:
         """How the conversation ended, after the stream was read; None: a further answer was asked for, and is read by
@@ -113,13 +114,13 @@ class AsyncStream(_Streaming[AsyncOpenStream]):
     async def _advance(self) -> Outcome | None:
         http, config = await self._pool.client(), self._pool.config
         for operation in self._requests:
-            try:
+            with self._walk:
                 call, reading = ops.call(config, operation, http), ops.stream_reading(config, operation)
-                self._open = await open_stream(AsyncChannel(http, call, self._pool.channels), call, reading)
+                opened = AsyncOpenStream(AsyncChannel(http, call, self._pool.channels), call, reading)
+                await anext(opened.deltas)
+                self._open = opened
                 return None
-            except GeekAIError as error:
-                self._walk.error = error
-        return self._walk.result  # type: ignore[no-any-return]
+        return self._walk.result
 
     async def outcome(self) -> Outcome | None:
         """`Stream.outcome`, awaiting."""

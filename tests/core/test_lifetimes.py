@@ -13,10 +13,10 @@ import weakref
 import httpx
 import pytest
 
-from geekai_core import AsyncClient, Client
+from geekai_core import AsyncClient, BadRequestError, Client
 from geekai_core.config import configure
 from geekai_core.transport.httpx_clients import new_async_client
-from geekai_testing.replies import completion, delta, json_reply, sse
+from geekai_testing.replies import completion, delta, error, json_reply, sse
 from tests.core.conftest import ASK, KEY
 
 
@@ -70,6 +70,37 @@ def test_a_closed_loop_is_freed(server, transport):
         asyncio.run(call())
     gc.collect()
     assert sum(loop() is not None for loop in loops) <= 1
+
+
+class RememberingLoop(asyncio.SelectorEventLoop):
+    """An event loop that remembers every timer."""
+
+    def __init__(self):
+        super().__init__()
+        self.timers = []
+
+    def call_at(self, *args, **options):
+        self.timers.append(super().call_at(*args, **options))
+        return self.timers[-1]
+
+
+def test_calls_that_are_done_leave_no_timer_behind(server, transport):
+    server.play("好", sse(delta("好"), delta(finish_reason="stop")), error(400, "no"), error(400, "no"))
+
+    async def call():
+        async with AsyncClient(api_key=KEY, base_url=server.base_url, total_timeout=60) as client:
+            await use(client)
+            with pytest.raises(BadRequestError):
+                await client.chat(**ASK)
+            with pytest.raises(BadRequestError):
+                async with client.stream(**ASK):
+                    pass
+
+    loop = RememberingLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(call())
+        assert loop.timers
+        assert [timer for timer in loop.timers if timer.when() > loop.time() and not timer.cancelled()] == []
 
 
 def test_many_threads_share_one_client(server):

@@ -112,17 +112,19 @@ class Channel:
 
 
 class Walk(Generic[T]):
-    """Goes through the steps of a generator: iterate it, and set `outcome` or `error` to what came of each step.
+    """Goes through the steps of a generator: iterate it, and in a `with` block set `outcome` to what came of a step.
 
-    `result` is what the generator returns, once it has ended.
+    An error of the class `expected` that leaves the block is thrown into the generator. `result` is what the generator
+    returns, once it has ended.
     """
 
     result: T
 
-    def __init__(self, steps: Generator[Any, Any, T]) -> None:
+    def __init__(self, steps: Generator[Any, Any, T], expected: type[Exception]) -> None:
         self._steps = steps
+        self._expected = expected
         self.outcome: Any = None
-        self.error: Exception | None = None
+        self._error: Exception | None = None
 
     def __iter__(self) -> Iterator[Any]:
         try:
@@ -130,28 +132,29 @@ class Walk(Generic[T]):
             while True:
                 self.outcome = None
                 yield step
-                step = self._steps.send(self.outcome) if self.error is None else self._steps.throw(self._taken())
+                step = self._steps.send(self.outcome) if self._error is None else self._steps.throw(self._taken())
         except StopIteration as stop:
             self.result = stop.value
 
     def _taken(self) -> Any:
         """The error, which is held here no longer: its traceback holds this object."""
-        error, self.error = self.error, None
+        error, self._error = self._error, None
         return error
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, self._expected):
+            self._error = error
+        return self._error is not None
 
 
 def drive(steps: Exchange, channel: Channel) -> Reply:
-    """Perform an exchange to its end. The response stays open for a stream, and is closed when this raises."""
-    walk = Walk(steps)
-    try:
-        for action in walk:
-            try:
-                walk.outcome = channel.perform(action)
-            except Exception as exc:
-                walk.error = exc
-    except BaseException:
-        channel.close()
-        raise
+    """Perform an exchange to its end. The response stays open."""
+    walk = Walk(steps, Exception)
+    for action in walk:
+        with walk:
+            walk.outcome = channel.perform(action)
     return walk.result
 
 
@@ -173,7 +176,7 @@ class AsyncChannel:
         """Do what an exchange asks for; what httpx raises goes to the exchange."""
         if isinstance(action, Read):
             return await self.read(action.limit)
-        await self.close()
+        await self.aclose()
         if not isinstance(action, Send):
             self.watchdog.limit(float("inf"))
             return await self.watchdog.wait(asyncio.sleep(action.seconds))
@@ -213,8 +216,9 @@ class AsyncChannel:
         if self._response is not None and self._response.extensions.get("http_version") != b"HTTP/2":
             await self.read(SETTLE)
 
-    async def close(self) -> None:
-        """Close the response; the connection goes with it unless the body has ended, and nothing came behind it."""
+    async def aclose(self) -> None:
+        """`Channel.close`, awaiting."""
+        self.watchdog.stop()
         response, self._response = self._response, None
         if response is None:
             return
@@ -234,14 +238,8 @@ class AsyncChannel:
 
 async def drive_async(steps: Exchange, channel: AsyncChannel) -> Reply:
     """`drive`, awaiting."""
-    walk = Walk(steps)
-    try:
-        for action in walk:
-            try:
-                walk.outcome = await channel.perform(action)
-            except Exception as exc:
-                walk.error = exc
-    except BaseException:
-        await channel.close()
-        raise
+    walk = Walk(steps, Exception)
+    for action in walk:
+        with walk:
+            walk.outcome = await channel.perform(action)
     return walk.result

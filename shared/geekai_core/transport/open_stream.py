@@ -11,7 +11,7 @@ from geekai_core.response.deltas import Delta
 from geekai_core.response.stream_reader import StreamReader
 from geekai_core.transport.calls import Call
 from geekai_core.transport.driver import AsyncChannel, Channel, drive, drive_async
-from geekai_core.transport.exchange import Reply, exchange
+from geekai_core.transport.exchange import Exchange, exchange
 from geekai_core.transport.timeouts import StreamTimeouts
 from geekai_core.transport.watch import NO_WAIT
 
@@ -19,15 +19,15 @@ _LEFT = "it was left before its end"
 
 
 class OpenStream:
-    """An open stream. `deltas` runs once; leaving it, or forgetting it, closes the connection."""
+    """A stream. The first of its `deltas` sends the request, and is None; leaving it closes the connection.
+
+    They run once; forgetting the stream closes the connection, too.
+    """
 
     def __init__(self, channel: Channel, call: Call, reading: Mapping[str, Any]) -> None:
         self._channel = channel
-        self.reply = drive(exchange(call, stream=True), channel)
-        self.reader = StreamReader(self.reply.context, **reading)
-        limits = StreamTimeouts(call, self.reply.deadline)
-        self.deltas = _deltas(channel, _Reading(self.reply, self.reader, limits))
-        next(self.deltas)
+        self.reading = Reading(call, reading)
+        self.deltas = _deltas(channel, self.reading)
 
     def close(self) -> None:
         """Close the connection, unless the body has ended."""
@@ -35,42 +35,54 @@ class OpenStream:
         self._channel.close()
 
 
-class _Reading:
-    """What both kinds of stream decide alike: what a read brings, and whether there is another.
+class Reading:
+    """What both kinds of stream decide alike: what is sent, what a read brings, and whether there is another.
 
     `data` is the last read, None at the body's end. It stands here, for a traceback shows a generator's variables.
     """
 
-    def __init__(self, reply: Reply, reader: StreamReader, limits: StreamTimeouts) -> None:
-        self._reply = reply
-        self._reader = reader
-        self._limits = limits
+    retry_count: int | None = None
+    """How often the request was sent again, once it is answered."""
+    reader: StreamReader
+    limits: StreamTimeouts
+
+    def __init__(self, call: Call, reading: Mapping[str, Any]) -> None:
+        self._call = call
+        self._reading = reading
         self._begun = False
-        self.data: bytes | None = reply.content
+        self.data: bytes | None = None
+
+    def request(self) -> Exchange:
+        """How the stream is asked for; ends once its first bytes have come."""
+        reply = yield from exchange(self._call, stream=True)
+        self.data, self.retry_count = reply.content, reply.retry_count
+        self.reader = StreamReader(reply.context, **self._reading)
+        self.limits = StreamTimeouts(self._call, reply.deadline)
+        return reply
 
     def take(self, data: bytes) -> list[Any]:
         """The deltas of a read; ahead of the first, None once an event has come: it is known what the stream is."""
-        deltas: list[Any] = self._reader.feed(data)
-        if not self._begun and (deltas or self._reader.has_event):
+        deltas: list[Any] = self.reader.feed(data)
+        if not self._begun and (deltas or self.reader.has_event):
             self._begun = True
             return [None, *deltas]
         return deltas
 
     def goes_on(self) -> bool:
         """Whether to read again; the time until then is measured from here."""
-        if self._reader.done:
+        if self.reader.done:
             return False
-        self._limits.heard(self._reader)
+        self.limits.heard(self.reader)
         return True
 
     def failed(self, exc: Exception) -> None:
         """Raise the error for a read that failed, unless the answer was whole by then."""
-        if not self._reader.complete:
-            raise self._limits.fault(exc, self._reader) from exc
+        if not self.reader.complete:
+            raise self.limits.fault(exc, self.reader) from exc
 
     def end(self) -> Iterable[Any]:
         """The deltas that were left. Raises unless this is a good end."""
-        return self._reader.end() if self._begun else [None, *self._reader.end()]
+        return self.reader.end() if self._begun else [None, *self.reader.end()]
 
     @contextlib.contextmanager
     def partial(self) -> Iterator[None]:
@@ -78,13 +90,15 @@ class _Reading:
         try:
             yield
         except RequestError as error:
-            self._reader.attach_partial(error, self._reply.retry_count)
+            if self.retry_count is not None:
+                self.reader.attach_partial(error, self.retry_count)
             raise
 
 
-def _deltas(channel: Channel, reading: _Reading) -> Iterator[Any]:
-    chunks, watch = channel.chunks, channel.watch
+def _deltas(channel: Channel, reading: Reading) -> Iterator[Any]:
     with contextlib.closing(channel), reading.partial():
+        drive(reading.request(), channel)
+        chunks, watch = channel.chunks, channel.watch
         while reading.data is not None:
             yield from reading.take(reading.data)
             if not reading.goes_on():
@@ -101,23 +115,22 @@ def _deltas(channel: Channel, reading: _Reading) -> Iterator[Any]:
 
 
 class AsyncOpenStream:
-    """`OpenStream`, awaiting; made by `open_stream`."""
+    """`OpenStream`, awaiting."""
 
-    def __init__(self, channel: AsyncChannel, reply: Reply, call: Call, reading: Mapping[str, Any]) -> None:
+    def __init__(self, channel: AsyncChannel, call: Call, reading: Mapping[str, Any]) -> None:
         self._channel = channel
-        self.reply = reply
-        self.reader = StreamReader(reply.context, **reading)
-        limits = StreamTimeouts(call, reply.deadline)
-        self.deltas = _async_deltas(channel, _Reading(reply, self.reader, limits), limits)
+        self.reading = Reading(call, reading)
+        self.deltas = _async_deltas(channel, self.reading)
 
     async def close(self) -> None:
         """Close the connection, unless the body has ended."""
-        self._channel.watchdog.abort(self.reader.interrupted(_LEFT))  # another task may be waiting
-        await self._channel.close()
+        reader = self.reading.reader
+        self._channel.watchdog.abort(reader.interrupted(_LEFT))  # another task may be waiting
+        await self._channel.aclose()
         with contextlib.suppress(RuntimeError):  # another task is reading it, and will find it closed
             await self.deltas.aclose()
-            if not self.reader.complete:  # a closed generator would end as if all were well
-                self.deltas = _left(self.reader)
+            if not reader.complete:  # a closed generator would end as if all were well
+                self.deltas = _left(reader)
 
 
 async def _left(reader: StreamReader) -> AsyncGenerator[Delta, None]:
@@ -125,18 +138,12 @@ async def _left(reader: StreamReader) -> AsyncGenerator[Delta, None]:
     yield  # makes this a generator
 
 
-async def open_stream(channel: AsyncChannel, call: Call, reading: Mapping[str, Any]) -> AsyncOpenStream:
-    """Send a streaming call; returns once its first bytes have come."""
-    opened = AsyncOpenStream(channel, await drive_async(exchange(call, stream=True), channel), call, reading)
-    await anext(opened.deltas)
-    return opened
-
-
-async def _async_deltas(channel: AsyncChannel, reading: _Reading, limits: StreamTimeouts) -> AsyncGenerator[Any, None]:
-    watchdog, chunks = channel.watchdog, channel.chunks
-    watchdog.limit(limits.left)
-    try:
+async def _async_deltas(channel: AsyncChannel, reading: Reading) -> AsyncGenerator[Any, None]:
+    async with contextlib.aclosing(channel):
         with reading.partial():
+            await drive_async(reading.request(), channel)
+            watchdog, chunks = channel.watchdog, channel.chunks
+            watchdog.limit(reading.limits.left)
             while reading.data is not None:
                 for delta in reading.take(reading.data):
                     yield delta
@@ -152,6 +159,3 @@ async def _async_deltas(channel: AsyncChannel, reading: _Reading, limits: Stream
                 yield delta
             with contextlib.suppress(Exception):
                 await channel.settle()
-    finally:
-        watchdog.stop()
-        await channel.close()

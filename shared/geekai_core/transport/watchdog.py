@@ -76,11 +76,14 @@ class Watchdog:
             self._timer = self._loop.call_later(max(left, 0.001), self._look)
 
     def _look(self) -> None:
-        if self._waiting is not None and self._left() <= 0:
+        self._timer = None
+        if self._waiting is None:
+            return  # the next wait sets it: without one it would come again and again
+        if self._left() > 0:
+            self._set()
+        else:
             self._fired = True
             self._waiting.cancel()
-        else:
-            self._set()
 
     def stop(self) -> None:
         """No more looking."""

@@ -7,7 +7,8 @@ say whether a byte of the answer came before a failure, nor whether the connecti
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from geekai_core.transport.watch import BEGUN_WAIT, NEVER, NO_WAIT, Limit, Watch
@@ -69,11 +70,22 @@ def _wait(limit: float | None) -> float | None:
     return limit.watch.left(limit)
 
 
-def _pieces(buffer: bytes) -> Iterator[bytes]:
-    return (buffer[start : start + PIECE] for start in range(0, len(buffer), PIECE))
+def _pieces(
+    buffer: bytes, limit: float | None, interrupt: Callable[[], None] | None
+) -> Iterator[tuple[bytes, float | None]]:
+    """What to write of a request, each piece with its seconds; `interrupt` wakes the thread that waits after it."""
+    if watch := _watch(limit):
+        watch.taken(interrupt)
+    for start in range(0, len(buffer), PIECE):
+        yield buffer[start : start + PIECE], _wait(limit)
+    if watch:
+        watch.next_wait()
 
 
-def _connected(limit: float | None, *, tls: bool = False) -> None:
+@contextmanager
+def _connecting(limit: float | None, *, tls: bool = False) -> Iterator[float | None]:
+    """Within such a block, which gets its seconds, a connection is made, or put under TLS."""
+    yield _wait(limit)
     if watch := _watch(limit):
         watch.connected()
         if tls:  # what came until now was a proxy's
@@ -85,15 +97,13 @@ class Backend(_Backend):
 
     def connect_tcp(self, *args: Any, timeout: float | None = None, **options: Any) -> Stream:
         """A watched TCP connection."""
-        stream = self._inner.connect_tcp(*args, timeout=_wait(timeout), **options)
-        _connected(timeout)
-        return Stream(stream)
+        with _connecting(timeout) as limit:
+            return Stream(self._inner.connect_tcp(*args, timeout=limit, **options))
 
     def connect_unix_socket(self, *args: Any, timeout: float | None = None, **options: Any) -> Stream:
         """A watched connection to a Unix socket."""
-        stream = self._inner.connect_unix_socket(*args, timeout=_wait(timeout), **options)
-        _connected(timeout)
-        return Stream(stream)
+        with _connecting(timeout) as limit:
+            return Stream(self._inner.connect_unix_socket(*args, timeout=limit, **options))
 
 
 class Stream(_Delegate):
@@ -115,19 +125,13 @@ class Stream(_Delegate):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write it all."""
-        watch = _watch(timeout)
-        if watch is not None:
-            watch.taken(self._shut_down)
-        for piece in _pieces(buffer):
-            self._inner.write(piece, _wait(timeout))
-        if watch is not None:
-            watch.next_wait()
+        for piece, limit in _pieces(buffer, timeout, self._shut_down):
+            self._inner.write(piece, limit)
 
     def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Stream:
         """The same connection under TLS."""
-        stream = Stream(self._inner.start_tls(ssl_context, server_hostname, _wait(timeout)))
-        _connected(timeout, tls=True)
-        return stream
+        with _connecting(timeout, tls=True) as limit:
+            return Stream(self._inner.start_tls(ssl_context, server_hostname, limit))
 
     def _shut_down(self) -> None:
         """Wake the thread that reads: closing a socket does not."""
@@ -140,15 +144,13 @@ class AsyncBackend(_Backend):
 
     async def connect_tcp(self, *args: Any, timeout: float | None = None, **options: Any) -> AsyncStream:
         """A watched TCP connection."""
-        stream = await self._inner.connect_tcp(*args, timeout=_wait(timeout), **options)
-        _connected(timeout)
-        return AsyncStream(stream)
+        with _connecting(timeout) as limit:
+            return AsyncStream(await self._inner.connect_tcp(*args, timeout=limit, **options))
 
     async def connect_unix_socket(self, *args: Any, timeout: float | None = None, **options: Any) -> AsyncStream:
         """A watched connection to a Unix socket."""
-        stream = await self._inner.connect_unix_socket(*args, timeout=_wait(timeout), **options)
-        _connected(timeout)
-        return AsyncStream(stream)
+        with _connecting(timeout) as limit:
+            return AsyncStream(await self._inner.connect_unix_socket(*args, timeout=limit, **options))
 
 
 class AsyncStream(_Delegate):
@@ -166,18 +168,12 @@ class AsyncStream(_Delegate):
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write it all."""
-        watch = _watch(timeout)
-        if watch is not None:
-            watch.taken(None)
-        for piece in _pieces(buffer):
-            await self._inner.write(piece, _wait(timeout))
-        if watch is not None:
-            watch.next_wait()
+        for piece, limit in _pieces(buffer, timeout, None):
+            await self._inner.write(piece, limit)
 
     async def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> AsyncStream:
         """The same connection under TLS."""
-        stream = AsyncStream(await self._inner.start_tls(ssl_context, server_hostname, _wait(timeout)))
-        _connected(timeout, tls=True)
-        return stream
+        with _connecting(timeout, tls=True) as limit:
+            return AsyncStream(await self._inner.start_tls(ssl_context, server_hostname, limit))
