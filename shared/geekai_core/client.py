@@ -96,7 +96,10 @@ class Client:
         walk = Walk(steps, GeekAIError)
         for step in walk:
             with walk:
-                walk.outcome = time.sleep(step.seconds) if isinstance(step, Sleep) else self._run(step)
+                if isinstance(step, Sleep):
+                    time.sleep(step.seconds)
+                else:
+                    walk.outcome = self._run(step)
         return walk.result
 
     def _batch(self, batch: Batch[L]) -> L:

@@ -8,12 +8,15 @@ said otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import Field, PrivateAttr
 
 from geekai_core.errors import GeekAIError
 from geekai_core.lenient import WireModel
+
+Json: TypeAlias = dict[str, Any]
+"""A JSON object, as it travels."""
 
 
 class FunctionCall(WireModel):

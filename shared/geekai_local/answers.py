@@ -9,20 +9,20 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
-from typing import Any
 
 from geekai_core.options import ChatRequest, SearchConfig
 from geekai_core.response.accumulate import Accumulator
+from geekai_core.wire import Json
 from geekai_local import prompting
 from geekai_local.engine import Engine
 from geekai_local.prompting import FOLDED, Plan
 from geekai_local.search import Library, pages
 from geekai_local.weights import LocalModel, Upstream
 
-Chunks = AsyncGenerator[dict[str, Any], None]
+Chunks = AsyncGenerator[Json, None]
 """Chunks of a stream as GeekAI sends them. A generator, so that whoever leaves can close it."""
 
-_Choices = AsyncGenerator[dict[str, Any], None]
+_Choices = AsyncGenerator[Json, None]
 """Choices of a stream: `index`, `delta`, `finish_reason`, and `logprobs` where they were asked for."""
 
 
@@ -33,8 +33,7 @@ async def answer(request: ChatRequest, engine: Engine, library: Library) -> Chun
     ends the generation.
     """
     head = _head(request, engine, "chat.completion.chunk")
-    given, shown = await _search(request, engine, library)
-    plan = prompting.make_plan(request, engine.model, given)
+    plan, shown = await _planned(request, engine, library)
     begun: set[int] = set()
     async with AsyncExitStack() as streams:
         streams.enter_context(engine.shielded())
@@ -48,7 +47,7 @@ async def answer(request: ChatRequest, engine: Engine, library: Library) -> Chun
     yield {**head, "choices": [], "usage": _with_searches(run.usage(), request)}
 
 
-async def whole(request: ChatRequest, engine: Engine, library: Library) -> dict[str, Any]:
+async def whole(request: ChatRequest, engine: Engine, library: Library) -> Json:
     """Answer `request` in one piece: of a local model, the sum of its stream. Raises `AnswerError`.
 
     Another server is asked for a whole answer: some do well only then what a stream should bring, too.
@@ -59,8 +58,7 @@ async def whole(request: ChatRequest, engine: Engine, library: Library) -> dict[
             async for chunk in chunks:
                 total.feed(chunk)
         return total.wire()
-    given, shown = await _search(request, engine, library)
-    plan = prompting.make_plan(request, engine.model, given)
+    plan, shown = await _planned(request, engine, library)
     with engine.shielded():
         raw = await engine.whole(plan.body)
         choices = []
@@ -71,16 +69,16 @@ async def whole(request: ChatRequest, engine: Engine, library: Library) -> dict[
     return {**raw, **head, "choices": choices, "usage": _with_searches(raw.get("usage"), request), **shown}
 
 
-def _head(request: ChatRequest, engine: Engine, kind: str) -> dict[str, Any]:
+def _head(request: ChatRequest, engine: Engine, kind: str) -> Json:
     head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "object": kind, "created": int(time.time())}
     return {**head, "model": request.model, "system_fingerprint": engine.model.name}
 
 
-def _with_searches(usage: dict[str, Any] | None, request: ChatRequest) -> dict[str, Any]:
+def _with_searches(usage: Json | None, request: ChatRequest) -> Json:
     return {**(usage or {}), "billed_units": int(bool(request.enable_search))}
 
 
-def _renamed(choice: dict[str, Any], part: str) -> dict[str, Any]:
+def _renamed(choice: Json, part: str) -> Json:
     """A choice with its `part`, a delta or a message, as `delta`, and its thoughts under GeekAI's name."""
     delta = dict(choice.get(part) or {})
     thought = delta.pop("reasoning", None)  # as Ollama and OpenRouter spell it
@@ -90,7 +88,7 @@ def _renamed(choice: dict[str, Any], part: str) -> dict[str, Any]:
     return {"index": choice.get("index") or 0, "delta": delta, **kept}
 
 
-def _limited(choice: dict[str, Any], plan: Plan) -> dict[str, Any]:
+def _limited(choice: Json, plan: Plan) -> Json:
     """A choice with no more thoughts and log probabilities than were asked for."""
     tokens = (choice.pop("logprobs", None) or {}).get("content")
     if not plan.show_thoughts:
@@ -108,10 +106,10 @@ class _Run:
         self._engine = engine
         self._streams = streams
         self._used: Counter[str] = Counter()
-        self._reported: dict[str, Any] = {}
+        self._reported: Json = {}
         self._is_first = True
 
-    def usage(self) -> dict[str, Any]:
+    def usage(self) -> Json:
         """What all of them used together; nothing where the server told nothing."""
         return {**self._reported, **self._used, "total_tokens": self._used.total()} if self._reported else {}
 
@@ -150,7 +148,7 @@ class _Run:
         async for choice in spoken:
             yield choice
 
-    async def _free(self, body: dict[str, Any]) -> _Choices:
+    async def _free(self, body: Json) -> _Choices:
         """The model's own answer, prose or calls. Where it only thought, it is asked once more, not to think."""
         thought, spoke, finish = False, False, None
         async for choice in self._stream(body):
@@ -181,7 +179,7 @@ class _Run:
             delta = {"tool_calls": [{"index": 0, "function": {"arguments": arguments}}]} if arguments else {}
             yield {"delta": delta, "finish_reason": "tool_calls" if reason == "stop" else reason}
 
-    async def _stream(self, body: dict[str, Any]) -> _Choices:
+    async def _stream(self, body: Json) -> _Choices:
         """One generation. The tokens of the prompt count once, however many generations follow."""
         async for chunk in await self._streams.enter_async_context(aclosing(self._engine.stream(body))):
             for choice in chunk.get("choices", ()):
@@ -192,14 +190,16 @@ class _Run:
             self._used["prompt_tokens"] += usage.get("prompt_tokens") or 0
 
 
-async def _search(request: ChatRequest, engine: Engine, library: Library) -> tuple[list[dict[str, str]], Any]:
-    """The results that go into the prompt, and the fields of the answer that list them; only those are cited."""
+async def _planned(request: ChatRequest, engine: Engine, library: Library) -> tuple[Plan, Json]:
+    """How to answer, with results of a search in the prompt, and the fields of the answer that list them: those only
+    are cited."""
     if not request.enable_search:
-        return [], {}
+        return prompting.make_plan(request, engine.model), {}
     config = SearchConfig.model_validate(dict(request.search_config or {}))
     count = min(max(config.count or 10, 1), 50)
     found = await asyncio.to_thread(library.find, prompting.last_question(request.messages))
     results = pages(found, count)
     given = results if isinstance(engine.model, Upstream) else pages(found[:FOLDED], count)
-    shown: dict[str, Any] = {"citations": [result["link"] for result in given]}
-    return given, shown | ({"search_results": results} if config.return_result else {})
+    shown = {"citations": [result["link"] for result in given]}
+    listed = {"search_results": results} if config.return_result else {}
+    return prompting.make_plan(request, engine.model, given), shown | listed

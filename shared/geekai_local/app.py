@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from geekai_core.options import ChatRequest
+from geekai_core.wire import Json
 from geekai_local import catalogue, guard, retrieval
 from geekai_local.answers import Chunks, answer, whole
 from geekai_local.embedding import Embedder
@@ -27,16 +28,14 @@ from geekai_local.tasks import TaskRequest, Tasks
 
 BASE_PATH = "/api/v1"
 
-T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
-Answered: TypeAlias = Awaitable[dict[str, Any] | Response]
 
 
 def create_app(engine: Engine, library: Library, api_key: str | None = None) -> Starlette:
     """The endpoint as an ASGI application. With `api_key`, any other key is a 401; without, any key will do."""
     embedder, tasks = library.embedder or Embedder(), Tasks()
 
-    async def chat(wanted: ChatRequest) -> dict[str, Any] | Response:
+    async def chat(wanted: ChatRequest) -> Json | Response:
         if wanted.background and wanted.stream:
             raise AnswerError(400, "invalid_request", "background must not be true together with stream")
         if wanted.stream:
@@ -44,7 +43,7 @@ def create_app(engine: Engine, library: Library, api_key: str | None = None) -> 
         work = whole(wanted, engine, library)
         return tasks.submit(work) if wanted.background else await work
 
-    def route(method: str, path: str, model: type[M], answered: Callable[[M], Answered]) -> Route:
+    def route(method: str, path: str, model: type[M], answered: Callable[[M], Awaitable[Json | Response]]) -> Route:
         async def handle(request: Request) -> Response:
             guard.check_caller(request, api_key)
             body = await guard.read_body(request)  # of a GET, too: what comes after it is the end of the caller
@@ -60,9 +59,7 @@ def create_app(engine: Engine, library: Library, api_key: str | None = None) -> 
             route("POST", "/v1/chat/completions", ChatRequest, chat),
             route("GET", "/v1/chat/task-{id}", TaskRequest, tasks.fetch),
             route("GET", "/v1/models", catalogue.PageRequest, lambda it: catalogue.models(it, engine)),
-            route(
-                "POST", "/v1/embeddings", retrieval.EmbeddingsRequest, lambda it: retrieval.embed(it, engine, embedder)
-            ),
+            route("POST", "/v1/embeddings", retrieval.EmbedRequest, lambda it: retrieval.embed(it, engine, embedder)),
             route("POST", "/v1/rerank", retrieval.RerankRequest, lambda it: retrieval.rerank(it, embedder)),
             route("POST", "/v1/web_search", retrieval.WebSearchRequest, lambda it: retrieval.web_search(it, library)),
             route("GET", "/chat/transaction/{id}", TaskRequest, lambda _: catalogue.nothing(engine, "amount")),
@@ -72,7 +69,7 @@ def create_app(engine: Engine, library: Library, api_key: str | None = None) -> 
     )
 
 
-async def _streamed(chunks: Chunks, options: dict[str, Any]) -> Response:
+async def _streamed(chunks: Chunks, options: Json) -> Response:
     events = _events(await anext(chunks), chunks, bool(options.get("include_usage")))
 
     async def close() -> None:  # Starlette takes a bare `chunks.aclose` for a function to be called on a thread
@@ -82,7 +79,7 @@ async def _streamed(chunks: Chunks, options: dict[str, Any]) -> Response:
     return StreamingResponse(events, media_type="text/event-stream", background=BackgroundTask(close))
 
 
-async def _events(first: dict[str, Any], chunks: Chunks, with_usage: bool) -> AsyncIterator[bytes]:
+async def _events(first: Json, chunks: Chunks, with_usage: bool) -> AsyncIterator[bytes]:
     yield _event(first)
     try:
         async for chunk in chunks:
@@ -94,7 +91,7 @@ async def _events(first: dict[str, Any], chunks: Chunks, with_usage: bool) -> As
         yield b"data: [DONE]\n\n"
 
 
-async def _while_connected(request: Request, work: Awaitable[T]) -> T:
+async def _while_connected(request: Request, work: Awaitable[Json | Response]) -> Json | Response:
     """Await `work`, which is cancelled as soon as the caller leaves: nobody is left to answer."""
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(request.receive())  # the body has been read: what comes now is the end
@@ -105,17 +102,17 @@ async def _while_connected(request: Request, work: Awaitable[T]) -> T:
         gone.cancel()
 
 
-def _event(payload: dict[str, Any]) -> bytes:
+def _event(payload: Json) -> bytes:
     return b"data: " + _Json.render(payload) + b"\n\n"
 
 
 class _Json(JSONResponse):
     @staticmethod
-    def render(content: Any) -> bytes:
+    def render(content: object) -> bytes:
         return to_json(content, inf_nan_mode="null")
 
 
-def _body(code: str, message: str) -> dict[str, Any]:
+def _body(code: str, message: str) -> Json:
     return {"error": {"message": message, "code": code}}
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, Field
 
-from geekai_core.wire import ModelInfo
+from geekai_core.wire import Json, ModelInfo
 from geekai_local import embedding
 from geekai_local._llama import CONTEXT
 from geekai_local.engine import Engine
@@ -23,7 +21,7 @@ class PageRequest(BaseModel):
     page_size: int = Field(20, ge=1, le=100)
 
 
-def _entry(id: str, type: str, capabilities: list[str] | None, tokens: int | None) -> dict[str, Any]:
+def _entry(id: str, type: str, capabilities: list[str] | None, tokens: int | None) -> Json:
     """One model. `tokens`: its context window, which bounds an answer too. What nobody knows is null."""
     named = {"id": id, "name": id, "type": type, "status": "available", "created": None, "owned_by": "local"}
     sizes = {"context_window": tokens, "pricing": None, "capabilities": capabilities}
@@ -31,7 +29,7 @@ def _entry(id: str, type: str, capabilities: list[str] | None, tokens: int | Non
     return {**named, **sizes, "limitations": limits, "platform": {"name": "local", "alias": "本机", "website": None}}
 
 
-async def models(wanted: PageRequest, engine: Engine) -> dict[str, Any]:
+async def models(wanted: PageRequest, engine: Engine) -> Json:
     """One page of the chat models and the embedding model; one after the last is empty. Raises `AnswerError`."""
     if isinstance(engine.model, Upstream):
         with engine.shielded():
@@ -43,14 +41,14 @@ async def models(wanted: PageRequest, engine: Engine) -> dict[str, Any]:
     return {"data": page, "total": len(found), **wanted.model_dump()}
 
 
-async def nothing(engine: Engine, name: str) -> dict[str, Any]:
+async def nothing(engine: Engine, name: str) -> Json:
     """A bill's amount or the balance: no coins, for answers of this machine cost none. Raises `AnswerError`."""
     if isinstance(engine.model, Upstream):
         raise AnswerError(501, "not_implemented", "what an upstream charges is not known here")
     return {name: 0}
 
 
-def _translated(model: ModelInfo) -> dict[str, Any]:
+def _translated(model: ModelInfo) -> Json:
     """A model as an upstream lists it, in GeekAI's shape; vLLM tells the context window, others less."""
     known = model.model_dump(exclude_none=True)
     ours = _entry(model.id, "chat", None, known.get("max_model_len"))

@@ -10,7 +10,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Collection, Iterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import contextmanager, suppress
 from gettext import gettext as _
 from typing import Any
@@ -20,6 +20,7 @@ import httpx
 from geekai_core import AsyncClient, Delta, configure, errors
 from geekai_core.conversation import Request
 from geekai_core.response.error_bodies import error_words
+from geekai_core.wire import Json
 from geekai_local._llama import CONTEXT
 from geekai_local.errors import AnswerError, StartError
 from geekai_local.weights import LocalModel, Upstream
@@ -31,7 +32,7 @@ HEADERS = {"connection": "close", "accept-encoding": "identity"}
 
 
 class Engine:
-    """A server of OpenAI's chat API; `close` ends its process, where it is ours."""
+    """A server of OpenAI's chat API, to be asked within `shielded`; `close` ends its process, where it is ours."""
 
     def __init__(self, model: LocalModel | Upstream) -> None:
         """Load `model`, or get ready to call it. Raises `StartError`."""
@@ -40,25 +41,20 @@ class Engine:
         self._child, server = (None, model) if isinstance(model, Upstream) else _started(model)
         self.client = _client(server)
 
-    async def stream(self, body: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
-        """Generate, chunk by chunk, then the usage of all. Closing the iterator ends the generation.
-
-        Raises `AnswerError`.
-        """
+    async def stream(self, body: Json) -> AsyncGenerator[Json, None]:
+        """Generate, chunk by chunk, then the usage of all. Closing the iterator ends the generation."""
         body = {**body, "stream": True, "stream_options": {"include_usage": True}}
-        with self.shielded():
-            async with self.client.converse_streaming(Request(body, as_given=True)) as stream:
-                last, given = None, set[int]()
-                async for delta in stream:
-                    last, given = delta.raw, given if delta.raw is last else set()
-                    yield {"choices": [_choice(delta, given)]}
-                    given.add(delta.index)
-                yield {"usage": stream.answer.raw.get("usage")}
+        async with self.client.converse_streaming(Request(body, as_given=True)) as stream:
+            last, given = None, set[int]()
+            async for delta in stream:
+                last, given = delta.raw, given if delta.raw is last else set()
+                yield {"choices": [_choice(delta, given)]}
+                given.add(delta.index)
+            yield {"usage": stream.answer.raw.get("usage")}
 
-    async def whole(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Generate, and give the whole answer as it came. Raises `AnswerError`."""
-        with self.shielded():
-            return (await self.client.converse(Request(body, as_given=True))).answer.raw
+    async def whole(self, body: Json) -> Json:
+        """Generate, and give the whole answer as it came."""
+        return (await self.client.converse(Request(body, as_given=True))).answer.raw
 
     @contextmanager
     def shielded(self) -> Iterator[None]:
@@ -97,7 +93,7 @@ class Engine:
             _end(self._child)
 
 
-def _choice(delta: Delta, given: Collection[int]) -> dict[str, Any]:
+def _choice(delta: Delta, given: Collection[int]) -> Json:
     """What a delta adds to its choice, as the server said it but for the texts: fences around JSON are gone from those.
 
     `given`: the choices of which the same chunk has brought deltas; what comes again had been held back.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import Any
 
 from pydantic_core import from_json
 from starlette.requests import Request
@@ -49,7 +48,7 @@ async def read_body(request: Request) -> bytes:
     return bytes(body)
 
 
-def parse_body(body: bytes) -> Any:
+def parse_body(body: bytes) -> object:
     """A body as JSON, which has neither NaN nor infinity. Raises `AnswerError`."""
     try:
         parsed = from_json(body, allow_inf_nan=False)

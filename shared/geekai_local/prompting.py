@@ -9,6 +9,7 @@ from typing import Any
 
 from geekai_core.options import ChatRequest, SearchConfig, Thinking
 from geekai_core.request.messages import object_text
+from geekai_core.wire import Json
 from geekai_local.errors import AnswerError
 from geekai_local.weights import LocalModel, Upstream
 
@@ -37,9 +38,9 @@ OURS = {
 class Plan:
     """How one request is answered."""
 
-    body: dict[str, Any]
+    body: Json
     """The engine's request."""
-    forced: tuple[dict[str, Any], ...] = ()
+    forced: tuple[Json, ...] = ()
     """The functions of which one must be called; none when the model is free."""
     show_thoughts: bool = True
     choices: int = 1
@@ -82,7 +83,7 @@ def make_plan(request: ChatRequest, model: LocalModel | Upstream, results: Seque
     return Plan(body, _unmarked(forced), show_thoughts, choices, top)
 
 
-def choice_body(plan: Plan) -> dict[str, Any]:
+def choice_body(plan: Plan) -> Json:
     """The engine's request for the name of one of the forced functions, as `{"name": …}`."""
     offers = [f"- {function['name']}: {function.get('description', '')}" for function in plan.forced]
     messages = plan.body["messages"]
@@ -97,7 +98,7 @@ def choice_body(plan: Plan) -> dict[str, Any]:
     return {**body, "max_tokens": 128}
 
 
-def arguments_body(plan: Plan, function: Mapping[str, Any]) -> dict[str, Any]:
+def arguments_body(plan: Plan, function: Json) -> Json:
     """The engine's request for the arguments of `function`: JSON that fits its schema, and nothing else."""
     schema = dict(function.get("parameters") or {})
     if not schema.get("properties"):
@@ -106,18 +107,18 @@ def arguments_body(plan: Plan, function: Mapping[str, Any]) -> dict[str, Any]:
     return _schema_body(plan, [*plan.body["messages"], {"role": "user", "content": words}], schema)
 
 
-def offer_first(body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def offer_first(body: Json) -> tuple[Json, Json]:
     """Two requests for tools and a format together: first the tools alone, then the format alone."""
     return _thoughtless(_without(body, "response_format")), _without(body, "tools", "parallel_tool_calls")
 
 
-def after_thought(body: dict[str, Any]) -> dict[str, Any]:
+def after_thought(body: Json) -> Json:
     """The request for a model that thought and then said nothing: no thinking, within what is left of the limit."""
     left = {"max_tokens": body["max_tokens"] - body.get("thinking_budget_tokens", 0)} if "max_tokens" in body else {}
     return _thoughtless(body) | left
 
 
-def last_question(messages: Sequence[Mapping[str, Any]]) -> str:
+def last_question(messages: Sequence[Mapping[str, object]]) -> str:
     """The text of the last user message, which is what a search looks for."""
     content = next((message.get("content") for message in reversed(messages) if message.get("role") == "user"), None)
     parts = content if isinstance(content, list) else [{"text": content}]
@@ -145,7 +146,7 @@ def _unmarked(value: Any) -> Any:
     return {name: _unmarked(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
-def _mended(message: Mapping[str, Any]) -> Mapping[str, Any]:
+def _mended(message: Mapping[str, object]) -> Mapping[str, object]:
     """A message each of whose calls has a JSON object for its arguments: servers answer 500 to what broke off.
 
     The tool's complaint stands in the history as well, so that an agent goes on.
@@ -161,7 +162,7 @@ def _mended(message: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**message, "tool_calls": mended}
 
 
-def _plain(message: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(message: Mapping[str, object]) -> Json:
     """A message with its content as text, which is all that these models read."""
     role, content = message.get("role"), message.get("content") or ""
     if role not in ROLES:
@@ -181,27 +182,27 @@ def part_text(part: Any) -> str:
     return str(part["text"])
 
 
-def _fold(messages: list[dict[str, Any]], results: Sequence[Mapping[str, str]], words: str) -> list[dict[str, Any]]:
+def _fold(messages: list[Json], results: Sequence[Mapping[str, str]], words: str) -> list[Json]:
     """Put search results into the last question, and say how to use them unless the caller has a system message."""
     context = "\n\n".join(f"{result['title']}: {result['content']}" for result in results)
     head = [] if messages[0]["role"] == "system" else [{"role": "system", "content": words}]
     return [*head, *_with_context(messages, f"Context:\n{context}")]
 
 
-def _numbered(messages: list[dict[str, Any]], results: Sequence[Mapping[str, str]], words: str) -> list[dict[str, Any]]:
+def _numbered(messages: list[Json], results: Sequence[Mapping[str, str]], words: str) -> list[Json]:
     """Put search results into the last question, each with the number of its page, and say how to use them."""
     context = "\n\n".join(f"[{at}] {each['title']}: {each['content']}" for at, each in enumerate(results, 1))
     return _with_context(messages, f"{words}\n\nContext:\n{context}")
 
 
-def _with_context(messages: list[dict[str, Any]], context: str) -> list[dict[str, Any]]:
+def _with_context(messages: list[Json], context: str) -> list[Json]:
     at = max(i for i, message in enumerate(messages) if message.get("role") == "user")
     text, content = f"{context}\n\nQuestion:", messages[at]["content"]
     content = f"{text} {content}" if isinstance(content, str) else [{"type": "text", "text": text}, *content]
     return [*messages[:at], {**messages[at], "content": content}, *messages[at + 1 :]]
 
 
-def _upstream_body(request: ChatRequest, upstream: Upstream, thinking: Thinking) -> dict[str, Any]:
+def _upstream_body(request: ChatRequest, upstream: Upstream, thinking: Thinking) -> Json:
     """The request for an OpenAI-compatible server: GeekAI's extras are worked in or taken out, all else goes on."""
     switch = {"enable_thinking": request.enable_thinking} if request.enable_thinking is not None else None
     body = {  # What servers call the same: vLLM's and llama.cpp's switch and llama.cpp's budget, Ollama's effort.
@@ -216,7 +217,7 @@ def _upstream_body(request: ChatRequest, upstream: Upstream, thinking: Thinking)
     return _without_none(body)
 
 
-def _thinking(body: dict[str, Any], thinking: Thinking) -> dict[str, Any]:
+def _thinking(body: Json, thinking: Thinking) -> Json:
     budget = thinking.budget_tokens or body.get("thinking_budget_tokens")
     if budget and "max_tokens" in body:
         budget = min(budget, body["max_tokens"] // 2)  # the answer needs room too
@@ -224,13 +225,13 @@ def _thinking(body: dict[str, Any], thinking: Thinking) -> dict[str, Any]:
     return {**_without(body, "reasoning_format"), **limit, "chat_template_kwargs": {"enable_thinking": True}}
 
 
-def _thoughtless(body: dict[str, Any]) -> dict[str, Any]:
+def _thoughtless(body: Json) -> Json:
     # A format without `reasoning_format` lets llama.cpp's grammar begin with thoughts, which may take the whole answer.
     switched = {"chat_template_kwargs": {"enable_thinking": False}, "reasoning_format": "none"}
     return {**_without(body, "thinking_budget_tokens"), **switched}
 
 
-def _response_format(request: ChatRequest) -> dict[str, Any] | None:
+def _response_format(request: ChatRequest) -> Json | None:
     form = request.response_format or {"type": "text"}
     if form.get("type") not in ("json_schema", "json_object", "text"):
         raise _bad_request(f"unknown response_format: {form.get('type')!r}")
@@ -239,9 +240,9 @@ def _response_format(request: ChatRequest) -> dict[str, Any] | None:
     return {"type": "json_object"} if request.json_mode or form["type"] == "json_object" else None
 
 
-def _forced(request: ChatRequest) -> tuple[dict[str, Any], ...]:
+def _forced(request: ChatRequest) -> tuple[Json, ...]:
     """The functions of which `tool_choice` demands one."""
-    functions: list[dict[str, Any]] = [dict(tool.get("function") or {}) for tool in request.tools or []]
+    functions: list[Json] = [dict(tool.get("function") or {}) for tool in request.tools or []]
     if any(not isinstance(function.get("name"), str) for function in functions):
         raise _bad_request("each tool needs a function with a name")
     choice = request.tool_choice
@@ -254,19 +255,19 @@ def _forced(request: ChatRequest) -> tuple[dict[str, Any], ...]:
     return wanted
 
 
-def _schema_body(plan: Plan, messages: list[dict[str, Any]], schema: dict[str, Any]) -> dict[str, Any]:
+def _schema_body(plan: Plan, messages: list[Json], schema: Json) -> Json:
     form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     # Without stop words: they would cut the JSON short.
     return {**_without(_thoughtless(plan.body), "stop"), "messages": messages, "response_format": form}
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
+def _object(properties: Json) -> Json:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _without(body: Mapping[str, Any], *names: str) -> dict[str, Any]:
+def _without(body: Mapping[str, object], *names: str) -> Json:
     return {name: value for name, value in body.items() if name not in names}
 
 
-def _without_none(body: Mapping[str, Any]) -> dict[str, Any]:
+def _without_none(body: Mapping[str, object]) -> Json:
     return {name: value for name, value in body.items() if value is not None}

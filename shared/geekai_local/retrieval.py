@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field
 
 from geekai_core.options import SearchConfig
+from geekai_core.wire import Json
 from geekai_local.embedding import DIMENSIONS, NAME, Embedder
 from geekai_local.engine import Engine
 from geekai_local.errors import AnswerError
@@ -24,18 +25,14 @@ from geekai_local.weights import Upstream
 _ASKING = {"search_query", "classification", "clustering"}
 """The intents that take e5's prefix for a query: its authors want it for whatever is no passage."""
 
-_Parts = Annotated[
-    list[str | dict[str, Any]],
-    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
-    Field(min_length=1),
-]
+_listed = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 
 
-class EmbeddingsRequest(BaseModel):
+class EmbedRequest(BaseModel):
     """The body of `POST /embeddings` (documented)."""
 
     model: str
-    input: _Parts
+    input: Annotated[list[str | Json], _listed, Field(min_length=1)]
     dimensions: int | None = Field(None, ge=1)
     intent: Literal["search_document", "search_query", "classification", "clustering", "image"] | None = None
 
@@ -57,7 +54,7 @@ class WebSearchRequest(SearchConfig):
     count: int = Field(10, ge=1, le=50)
 
 
-async def embed(request: EmbeddingsRequest, engine: Engine, embedder: Embedder) -> dict[str, Any]:
+async def embed(request: EmbedRequest, engine: Engine, embedder: Embedder) -> Json:
     """The vectors of the input, of length 1 however many dimensions are asked for. Raises `AnswerError`."""
     if isinstance(engine.model, Upstream) and (model := engine.model.embedding_model):
         with engine.shielded():  # without the intent, which no other server knows
@@ -77,7 +74,7 @@ async def embed(request: EmbeddingsRequest, engine: Engine, embedder: Embedder) 
     }
 
 
-async def rerank(request: RerankRequest, embedder: Embedder) -> dict[str, Any]:
+async def rerank(request: RerankRequest, embedder: Embedder) -> Json:
     """The documents that come nearest to the query, best first. Raises `AnswerError`."""
     (query,), query_tokens = await embedder.embed([request.query], query=True)
     vectors, read = await embedder.embed(request.documents)
@@ -90,7 +87,7 @@ async def rerank(request: RerankRequest, embedder: Embedder) -> dict[str, Any]:
     }
 
 
-async def web_search(request: WebSearchRequest, library: Library) -> dict[str, Any]:
+async def web_search(request: WebSearchRequest, library: Library) -> Json:
     """The documents that the prompt finds, as pages of the web."""
     results = pages(await asyncio.to_thread(library.find, request.prompt), request.count)
     return {"id": f"search-{uuid.uuid4().hex}", "created": int(time.time()), "results": results}

@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Awaitable
 
 from pydantic import BaseModel
 
+from geekai_core.wire import Json
 from geekai_local.errors import AnswerError
 
 
@@ -22,10 +22,10 @@ class TaskRequest(BaseModel):
     id: str
 
 
-class Tasks(dict[str, asyncio.Task[dict[str, Any]]]):
+class Tasks(dict[str, asyncio.Task[Json]]):
     """The tasks of one endpoint."""
 
-    def submit(self, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    def submit(self, work: Awaitable[Json]) -> Json:
         """Begin `work`; the task as it is now."""
         id = uuid.uuid4().hex
         self[id] = asyncio.ensure_future(work)
@@ -33,7 +33,7 @@ class Tasks(dict[str, asyncio.Task[dict[str, Any]]]):
         self[id].add_done_callback(lambda task: task.cancelled() or task.exception())
         return {"id": f"task-{id}", "status": "pending", "created": int(time.time())}
 
-    async def fetch(self, wanted: TaskRequest) -> dict[str, Any]:
+    async def fetch(self, wanted: TaskRequest) -> Json:
         """The task as it is now: with its answer once it has one. Raises `AnswerError`."""
         task, named = self.get(wanted.id), {"id": f"task-{wanted.id}"}
         if task is None:
