@@ -20,13 +20,9 @@ from langchain_geekai._errors import langchain_errors
 from langchain_geekai._response import PROVIDER
 
 _PROFILE_KEYS = {
-    "name": "name",
-    "status": "status",
     "released": "release_date",
     "updated": "last_updated",
-    "open_weights": "open_weights",
     "context_window": "max_input_tokens",
-    "max_output_tokens": "max_output_tokens",
     "text": "text_inputs",
     "vision": "image_inputs",
     "audio": "audio_inputs",
@@ -38,19 +34,17 @@ _PROFILE_KEYS = {
     "audio_out": "audio_outputs",
     "video_out": "video_outputs",
     "tools": "tool_calling",
-    "tool_choice": "tool_choice",
     "reasoning": "reasoning_output",
     "effort_levels": "reasoning_effort_levels",
     "effort_default": "reasoning_effort_default",
     "structured": "structured_output",  # `json_schema`; JSON mode alone is none
-    "temperature": "temperature",
 }
-"""LangChain's names for what is known of a model."""
+"""LangChain's names for what is known of a model, where they are others than ours."""
 
 
 def to_profile(facts: ModelFacts) -> ModelProfile:
     """Facts as LangChain's `ModelProfile`: the keys that are known, and that this version of LangChain has."""
-    profile = {_PROFILE_KEYS[name]: value for name, value in facts.items() if name in _PROFILE_KEYS}
+    profile = {_PROFILE_KEYS.get(name, name): value for name, value in facts.items()}
     if "vision" in facts:
         profile["image_url_inputs"] = facts["vision"]
     if facts.get("tools"):

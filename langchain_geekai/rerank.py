@@ -39,9 +39,14 @@ class GeekAIRerank(Batched, BaseDocumentCompressor):
     batch_size: int | None = Field(default=None, ge=1)
     """At most this many documents in one request. Default: all."""
 
-    def _fields(self, model: str | None, top_n: int | None) -> dict[str, Any]:
+    def _arguments(self, documents: Sequence[Rankable], model: str | None, top_n: int | None) -> dict[str, Any]:
         own = {name: getattr(self, name) for name in ("retries", "extra_body", "batch_size")}
-        return {**own, "model": model or self.model, "top_n": self.top_n if top_n == -1 else top_n}
+        fields = {**own, "model": model or self.model, "top_n": self.top_n if top_n == -1 else top_n}
+        return {**fields, "documents": [_text(document) for document in documents]}
+
+    def _ranked(self, answer: RerankList, inputs: int) -> list[Ranked]:
+        self._missing(answer, inputs)
+        return [{"index": one.index, "relevance_score": one.relevance_score} for one in answer.results]
 
     def rerank(
         self, documents: Sequence[Rankable], query: str, *, model: str | None = None, top_n: int | None = -1
@@ -50,21 +55,17 @@ class GeekAIRerank(Batched, BaseDocumentCompressor):
 
         `model`, `top_n`: in place of the object's own; None is all documents.
         """
-        texts, fields = [_text(document) for document in documents], self._fields(model, top_n)
-        with self._sending("Reranking", len(texts)) as sending:
-            answer = self._clients()[0].rerank(query, texts, **fields, **sending)
-        self._missing(answer, len(texts))
-        return _ranked(answer)
+        with self._sending("Reranking", len(documents)) as sending:
+            answer = self._clients()[0].rerank(query, **self._arguments(documents, model, top_n), **sending)
+        return self._ranked(answer, len(documents))
 
     async def arerank(
         self, documents: Sequence[Rankable], query: str, *, model: str | None = None, top_n: int | None = -1
     ) -> list[Ranked]:
         """`rerank`, awaiting."""
-        texts, fields = [_text(document) for document in documents], self._fields(model, top_n)
-        with self._sending("Reranking", len(texts)) as sending:
-            answer = await self._clients()[1].rerank(query, texts, **fields, **sending)
-        self._missing(answer, len(texts))
-        return _ranked(answer)
+        with self._sending("Reranking", len(documents)) as sending:
+            answer = await self._clients()[1].rerank(query, **self._arguments(documents, model, top_n), **sending)
+        return self._ranked(answer, len(documents))
 
     def compress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
@@ -86,10 +87,6 @@ def _text(document: Rankable) -> str:
         text = document.get("text")
         return text if isinstance(text, str) else json.dumps(document, ensure_ascii=False, default=str)
     return document
-
-
-def _ranked(answer: RerankList) -> list[Ranked]:
-    return [{"index": one.index, "relevance_score": one.relevance_score} for one in answer.results]
 
 
 def _scored(document: Document, ranked: Ranked) -> Document:

@@ -135,17 +135,15 @@ class GeekAIEmbedding(Batched, MultiModalEmbedding):
         return (await self._aembed(images, self.image_intent)).vectors
 
     def _get_text_embeddings_cached(self, texts: list[str]) -> list[Vector]:
-        cache: Any = self.embeddings_cache
         vectors = super()._get_text_embeddings_cached(texts)
         for text in _without_vector(texts, vectors):
-            cache.delete(text, collection="embeddings")
+            self.embeddings_cache.delete(text, collection="embeddings")  # type: ignore[union-attr]
         return vectors
 
     async def _aget_text_embeddings_cached(self, texts: list[str]) -> list[Vector]:
-        cache: Any = self.embeddings_cache
         vectors = await super()._aget_text_embeddings_cached(texts)
         for text in _without_vector(texts, vectors):
-            await cache.adelete(text, collection="embeddings")
+            await self.embeddings_cache.adelete(text, collection="embeddings")  # type: ignore[union-attr]
         return vectors
 
     def get_text_embedding_batch(self, texts: list[str], show_progress: bool = False, **kwargs: Any) -> list[Vector]:

@@ -28,8 +28,7 @@ OVER = {
     "langchain_geekai": 1_423,
 }
 """Packages over their budget as yet, and the most that each may have: lower it by what a change takes away."""
-TWIN_LINES = 158
-"""The aim is 150: lower it by what a change takes away."""
+TWIN_LINES = 150
 PATHS = [pytest.param(path, id=f"{path.parent.name}/{path.name}") for _, path in FILES]
 
 

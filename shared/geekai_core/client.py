@@ -25,8 +25,7 @@ from geekai_core.listing import models
 from geekai_core.options import EmbedOptions, RerankOptions
 from geekai_core.streams import AsyncStream, Stream
 from geekai_core.transport.calls import Operation, Sleep
-from geekai_core.transport.driver import AsyncChannel, Channel, Walk, drive, drive_async
-from geekai_core.transport.exchange import exchange
+from geekai_core.transport.driver import AsyncChannel, Channel, drive, drive_async
 from geekai_core.transport.pools import LoopPool, Pool
 from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, ModelInfo, RerankList, SearchResultList
 
@@ -89,18 +88,16 @@ class Client:
         http = self._pool.client()
         call = ops.call(self.config, operation, http)
         with closing(Channel(http, call, self._pool.channels)) as channel:
-            reply = drive(exchange(call), channel)
-        return ops.read(operation, reply)
+            return drive(ops.answered(operation, call), channel.perform)
+
+    def _perform(self, step: Operation[Any] | Sleep) -> Answer | None:
+        if isinstance(step, Operation):
+            return self._run(step)
+        time.sleep(step.seconds)
+        return None
 
     def _follow(self, steps: ops.Steps[T]) -> T:
-        walk = Walk(steps, GeekAIError)
-        for step in walk:
-            with walk:
-                if isinstance(step, Sleep):
-                    time.sleep(step.seconds)
-                else:
-                    walk.outcome = self._run(step)
-        return walk.result
+        return drive(steps, self._perform, GeekAIError)
 
     def _batch(self, batch: Batch[L]) -> L:
         for start, operation in batch.parts():
@@ -230,15 +227,13 @@ class AsyncClient:
         http = await self._pool.client()
         call = ops.call(self.config, operation, http)
         async with aclosing(AsyncChannel(http, call, self._pool.channels)) as channel:
-            reply = await drive_async(exchange(call), channel)
-        return ops.read(operation, reply)
+            return await drive_async(ops.answered(operation, call), channel.perform)
+
+    def _perform(self, step: Operation[Any] | Sleep) -> Coroutine[Any, Any, Answer | None]:
+        return self._run(step) if isinstance(step, Operation) else asyncio.sleep(step.seconds)
 
     async def _follow(self, steps: ops.Steps[T]) -> T:
-        walk = Walk(steps, GeekAIError)
-        for step in walk:
-            with walk:
-                walk.outcome = await (asyncio.sleep(step.seconds) if isinstance(step, Sleep) else self._run(step))
-        return walk.result
+        return await drive_async(steps, self._perform, GeekAIError)
 
     async def _batch(self, batch: Batch[L]) -> L:
         parts = batch.parts()

@@ -21,8 +21,8 @@ from geekai_core.response.answers import Context, read_answer
 from geekai_core.response.chats import read_chat, read_task
 from geekai_core.response.error_bodies import error_words
 from geekai_core.response.rerank import mapped_back, read_rows, score
-from geekai_core.transport.calls import Call, Operation, Sleep
-from geekai_core.transport.exchange import Reply
+from geekai_core.transport.calls import Action, Call, Operation, Sleep
+from geekai_core.transport.exchange import exchange
 from geekai_core.transport.timeouts import least
 from geekai_core.wire import Answer, ChatCompletion, EmbeddingList, RerankList, RerankResult, SearchResultList
 
@@ -78,8 +78,9 @@ def _limits(
     return seconds(timeout)
 
 
-def read(operation: Operation[A], reply: Reply) -> A:
-    """The answer to an operation, with how often it was sent again; `collect()` counts it."""
+def answered(operation: Operation[A], call: Call) -> Generator[Action, Any, A]:
+    """An operation sent until it is answered; its answer, with how often it was sent again. `collect()` counts it."""
+    reply = yield from exchange(call)
     try:
         answer = with_retry_count(operation.read(reply.content, reply.context), reply.retry_count)
     except RequestError as error:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Generator, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, MutableMapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from geekai_core.logs import secrets_of_call
 from geekai_core.transport.calls import Action, Call, Head, Read, Send, head
 from geekai_core.transport.decoding import async_unpacked, unpacked
-from geekai_core.transport.exchange import Exchange, Reply
 from geekai_core.transport.watch import NO_LIMIT, Limit, Watch, closed_error
 from geekai_core.transport.watchdog import LARGE, Watchdog, WriteTimeout, pieces
 from geekai_core.transport.watched import holds_more
@@ -18,6 +17,7 @@ from geekai_core.transport.watched import holds_more
 if TYPE_CHECKING:
     import httpx
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 SETTLE = 0.05
@@ -149,12 +149,12 @@ class Walk(Generic[T]):
         return self._error is not None
 
 
-def drive(steps: Exchange, channel: Channel) -> Reply:
-    """Perform an exchange to its end. The response stays open."""
-    walk = Walk(steps, Exception)
-    for action in walk:
+def drive(steps: Generator[S, Any, T], perform: Callable[[S], Any], expected: type[Exception] = Exception) -> T:
+    """Go through the steps of a generator, each performed; what it returns. Errors that are `expected` go to it."""
+    walk = Walk(steps, expected)
+    for step in walk:
         with walk:
-            walk.outcome = channel.perform(action)
+            walk.outcome = perform(step)
     return walk.result
 
 
@@ -236,10 +236,12 @@ class AsyncChannel:
         self.watchdog.abort(closed_error())
 
 
-async def drive_async(steps: Exchange, channel: AsyncChannel) -> Reply:
+async def drive_async(
+    steps: Generator[S, Any, T], perform: Callable[[S], Awaitable[Any]], expected: type[Exception] = Exception
+) -> T:
     """`drive`, awaiting."""
-    walk = Walk(steps, Exception)
-    for action in walk:
+    walk = Walk(steps, expected)
+    for step in walk:
         with walk:
-            walk.outcome = await channel.perform(action)
+            walk.outcome = await perform(step)
     return walk.result

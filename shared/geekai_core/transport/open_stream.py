@@ -97,7 +97,7 @@ class Reading:
 
 def _deltas(channel: Channel, reading: Reading) -> Iterator[Any]:
     with contextlib.closing(channel), reading.partial():
-        drive(reading.request(), channel)
+        drive(reading.request(), channel.perform)
         chunks, watch = channel.chunks, channel.watch
         while reading.data is not None:
             yield from reading.take(reading.data)
@@ -141,7 +141,7 @@ async def _left(reader: StreamReader) -> AsyncGenerator[Delta, None]:
 async def _async_deltas(channel: AsyncChannel, reading: Reading) -> AsyncGenerator[Any, None]:
     async with contextlib.aclosing(channel):
         with reading.partial():
-            await drive_async(reading.request(), channel)
+            await drive_async(reading.request(), channel.perform)
             watchdog, chunks = channel.watchdog, channel.chunks
             watchdog.limit(reading.limits.left)
             while reading.data is not None:

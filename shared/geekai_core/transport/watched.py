@@ -119,8 +119,7 @@ class Stream(_Delegate):
             watch.until = BEGUN_WAIT
             return self._inner.read(max_bytes, timeout)  # type: ignore[no-any-return]
         data: bytes = self._inner.read(max_bytes, watch.left(timeout))
-        if data:
-            watch.begun = True
+        watch.begun |= bool(data)
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
@@ -162,8 +161,7 @@ class AsyncStream(_Delegate):
         if watch is None:
             return await self._inner.read(max_bytes, timeout)  # type: ignore[no-any-return]
         data: bytes = await self._inner.read(max_bytes, watch.left(timeout))  # type: ignore[arg-type]
-        if data:
-            watch.begun = True
+        watch.begun |= bool(data)
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
