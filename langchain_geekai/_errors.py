@@ -63,7 +63,7 @@ class StructuredOutputError(errors.InvalidResponseError, lc.OutputParserExceptio
 class ModelRefusalError(errors.InvalidResponseError, getattr(lc, "ModelRefusalError", lc.OutputParserException)):  # type: ignore[misc]
     """A model that declined to give an object; `raw_message` is what it said. LangChain's own is new in 1.7.5."""
 
-    def __init__(self, message: str, raw_message: Any = None) -> None:
+    def __init__(self, message: str, raw_message: object = None) -> None:
         errors.GeekAIError.__init__(self, message, raw_message=raw_message)
 
 

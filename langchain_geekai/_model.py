@@ -135,7 +135,7 @@ class GeekAIModel(GeekAIConnection, ChatOptions, ClientOptions, BaseChatModel):
             add({**message.additional_kwargs, "id": None, "model": model, "usage": None})
         return generations
 
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: object) -> LangSmithParams:
         if kwargs.get("max_completion_tokens") is not None:
             kwargs.setdefault("max_tokens", kwargs["max_completion_tokens"])
         stop = stop or self.stop  # type: ignore[assignment]  # its validator made it a list

@@ -43,7 +43,7 @@ def _register_in_classic() -> bool:
     if not isinstance(known, set) or others is None:
         return False
 
-    def init_chat_model(model: str, *, model_provider: str | None = None, **kwargs: Any) -> Any:
+    def init_chat_model(model: str, *, model_provider: str | None = None, **kwargs: object) -> Any:
         name, provider = base._parse_model(model, model_provider)
         if provider != "geekai":
             return others(model, model_provider=model_provider, **kwargs)

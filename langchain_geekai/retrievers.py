@@ -23,12 +23,12 @@ class Searching(GeekAIConnection, SearchOptions):
         called = {"count" if name == "k" else name: value for name, value in given.items()}
         return {**search_fields(self), "extra_body": self.extra_body, **called}
 
-    def _search(self, query: str, **given: Any) -> list[Source]:
+    def _search(self, query: str, **given: object) -> list[Source]:
         fields = self._fields(given)
         with langchain_errors():
             return sources([], self._clients()[0].web_search(query, **fields).search_results)
 
-    async def _asearch(self, query: str, **given: Any) -> list[Source]:
+    async def _asearch(self, query: str, **given: object) -> list[Source]:
         fields = self._fields(given)
         with langchain_errors():
             return sources([], (await self._clients()[1].web_search(query, **fields)).search_results)
@@ -52,11 +52,11 @@ class GeekAISearchRetriever(Searching, BaseRetriever):
     """
 
     def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **given: Any
+        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **given: object
     ) -> list[Document]:
         return documents(self._search(query, **given))
 
     async def _aget_relevant_documents(
-        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, **given: Any
+        self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, **given: object
     ) -> list[Document]:
         return documents(await self._asearch(query, **given))

@@ -26,7 +26,7 @@ class Batched(GeekAIConnection):
     additional_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Another spelling of `extra_body`, which wins."""
 
-    def _fields(self, **more: Any) -> dict[str, Any]:
+    def _fields(self, **more: object) -> dict[str, Any]:
         return {"retries": self.retries, "extra_body": {**self.additional_kwargs, **(self.extra_body or {})}, **more}
 
     def _missing(self, failed: dict[int, GeekAIError], done: dict[int, Any], inputs: int) -> None:

@@ -14,7 +14,7 @@ from geekai_core.collecting import collect
 __all__ = ["collect", "get_citations", "get_search_results", "to_nodes"]
 
 
-def get_citations(response: Any) -> list[Source]:
+def get_citations(response: object) -> list[Source]:
     """The numbered sources that an answer rests on: citations, with the titles and contents that results add.
 
     A marker such as `[2]` in the text means the source whose `number` is 2. `response`: a `ChatResponse`, a
@@ -23,12 +23,12 @@ def get_citations(response: Any) -> list[Source]:
     return sources(_listed(response, "citations"), _listed(response, "search_results"))
 
 
-def get_search_results(response: Any) -> list[Source]:
+def get_search_results(response: object) -> list[Source]:
     """The search results of an answer as title, url and content; each one as it came is in its `raw`."""
     return sources([], _listed(response, "search_results"))
 
 
-def to_nodes(response: Any) -> list[NodeWithScore]:
+def to_nodes(response: object) -> list[NodeWithScore]:
     """What `get_citations` finds, as nodes: the source's text, or its title or URL where only that came.
 
     `node.metadata` has `number`, which a marker such as `[2]` in the answer means, `title`, `url`, and whatever else
@@ -57,7 +57,7 @@ def nodes(found: list[Source], *, numbered: bool = False) -> list[NodeWithScore]
     return made
 
 
-def _listed(response: Any, name: str) -> list[Any]:
+def _listed(response: object, name: str) -> list[Any]:
     message = getattr(response, "response", None)  # an agent's
     for holder in (response, message):
         for place in (getattr(holder, "additional_kwargs", None), getattr(holder, "raw", None)):

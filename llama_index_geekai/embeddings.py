@@ -146,14 +146,14 @@ class GeekAIEmbedding(Batched, MultiModalEmbedding):
             await self.embeddings_cache.adelete(text, collection="embeddings")  # type: ignore[union-attr]
         return vectors
 
-    def get_text_embedding_batch(self, texts: list[str], show_progress: bool = False, **kwargs: Any) -> list[Vector]:
+    def get_text_embedding_batch(self, texts: list[str], show_progress: bool = False, **kwargs: object) -> list[Vector]:
         """A vector for each text, one request a batch. What becomes of texts that fail: see `on_error`."""
         with _gathering() as failures:
             vectors = super().get_text_embedding_batch(texts, show_progress, **kwargs)
         return self._whole(texts, vectors, failures)
 
     async def aget_text_embedding_batch(
-        self, texts: list[str], show_progress: bool = False, **kwargs: Any
+        self, texts: list[str], show_progress: bool = False, **kwargs: object
     ) -> list[Vector]:
         """`get_text_embedding_batch`, awaiting; `num_workers` requests at a time."""
         with _gathering() as failures:

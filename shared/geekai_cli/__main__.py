@@ -8,7 +8,6 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     app(args=[_mended(word) for word in (sys.argv[1:] if argv is None else argv)], prog_name="geekai")
 
 
-def _warn(message: Warning | str, *place: Any, **more: Any) -> None:
+def _warn(message: Warning | str, *place: object, **more: object) -> None:
     """Print a warning as one line, without the place in our code."""
     from geekai_cli._screen import note
 

@@ -8,7 +8,6 @@ import re
 import shutil
 import sys
 from gettext import gettext as _
-from typing import Any
 
 from rich.cells import cell_len
 
@@ -79,6 +78,6 @@ def padded(text: str, width: int) -> str:
     return text + " " * (width - cell_len(text))
 
 
-def print_json(value: Any) -> None:
+def print_json(value: object) -> None:
     """Print JSON; Chinese stays Chinese."""
     print(harmless(json.dumps(value, ensure_ascii=False, indent=2, default=str)))

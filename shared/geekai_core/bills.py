@@ -33,7 +33,7 @@ FIRST_LOOK, LAST_LOOK = 0.5, 2.0
 """Seconds between two looks: the first pause, and the longest."""
 
 
-def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+def _or_none(value: object, read: ValidatorFunctionWrapHandler) -> Any:
     try:
         return read(value)
     except ValidationError:

@@ -97,7 +97,7 @@ def sources(citations: list[Any], search_results: list[Any]) -> list[Source]:
     return found
 
 
-def _source(number: int, item: Any, result: Any) -> Source:
+def _source(number: int, item: object, result: object) -> Source:
     url, title, content = _fields(item)
     if result is not None:
         _, more_title, more_content = _fields(result)
@@ -105,7 +105,7 @@ def _source(number: int, item: Any, result: Any) -> Source:
     return Source(number, url, title, content, item if result is None else result)
 
 
-def _fields(item: Any) -> tuple[str | None, str | None, str | None]:
+def _fields(item: object) -> tuple[str | None, str | None, str | None]:
     """URL, title and content of a citation or a search result; a string that is no URL is a title."""
     if isinstance(item, str):
         text = item.strip()
@@ -117,11 +117,11 @@ def _fields(item: Any) -> tuple[str | None, str | None, str | None]:
     return _first(fields, _URL_KEYS), _first(fields, _TITLE_KEYS), _first(fields, _CONTENT_KEYS)
 
 
-def _first(item: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
+def _first(item: Mapping[str, object], keys: tuple[str, ...]) -> str | None:
     return next((value.strip() for key in keys if isinstance(value := item.get(key), str) and value.strip()), None)
 
 
-def _key(item: Any) -> str | None:
+def _key(item: object) -> str | None:
     """What two spellings of one URL share."""
     url = _fields(item)[0]
     return url.rstrip("/") if url else None

@@ -72,7 +72,7 @@ class Config:
         """The key, asked for anew with each request when it was given as a callable."""
         return self.api_key if isinstance(self.api_key, SecretStr) else checked_key(self.api_key())
 
-    def secrets(self, key: SecretStr, headers: Mapping[str, str], query: Mapping[str, Any]) -> Secrets:
+    def secrets(self, key: SecretStr, headers: Mapping[str, str], query: Mapping[str, object]) -> Secrets:
         """What nobody may read of a call: `key`, and what is secret of the settings, its headers and its query."""
         return secrets(key.get_secret_value(), *self.hidden, *secret_values(headers), *secret_values(query))
 
@@ -147,7 +147,7 @@ def seconds(timeout: Timeout) -> dict[str, float | None]:
 
 
 def configure(
-    api_key: str | SecretStr | Callable[[], str] | None = None, base_url: str | None = None, **settings: Any
+    api_key: str | SecretStr | Callable[[], str] | None = None, base_url: str | None = None, **settings: object
 ) -> Config:
     """A `Config` from arguments, else `GEEKAI_API_KEY`, `GEEKAI_BASE_URL`, `GEEKAI_SYSTEM_KEY`, `GEEKAI_PROXY`, else
     the defaults.

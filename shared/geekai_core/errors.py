@@ -37,7 +37,7 @@ EXCERPT = 500
 class GeekAIError(Exception):
     """The base of every error raised here. `str()` is the message; it pickles without its cause."""
 
-    def __init__(self, message: str, **details: Any) -> None:
+    def __init__(self, message: str, **details: object) -> None:
         message = harmless(message)  # it will be printed, and a server's words may be in it
         super().__init__(message)
         self.message = message

@@ -185,7 +185,7 @@ class ChatOptions(BaseModel):
 
     @field_validator("stop", mode="before")
     @classmethod
-    def _stop_is_a_list(cls, value: Any) -> Any:
+    def _stop_is_a_list(cls, value: object) -> Any:
         return [value] if isinstance(value, str) else value
 
 

@@ -62,7 +62,7 @@ def secrets(*texts: str) -> Secrets:
     return Secrets(texts)
 
 
-def redact(value: Any, secrets: Secrets | None) -> Any:
+def redact(value: object, secrets: Secrets | None) -> Any:
     """`value`, a text, bytes or parsed JSON, with `***` in place of every secret.
 
     >>> redact({"message": "bad key: sk-1"}, secrets("sk-1")), redact("Too many tokens", secrets("any"))
@@ -83,7 +83,7 @@ def redact(value: Any, secrets: Secrets | None) -> Any:
     return value
 
 
-def secret_values(named: Mapping[str, Any]) -> Iterator[str]:
+def secret_values(named: Mapping[str, object]) -> Iterator[str]:
     """What is secret of headers or parameters: all values of some length, and those whose name says so.
 
     >>> list(secret_values({"Authorization": "Bearer abc-123-def", "api-version": "2026-01-01", "x-team": "blue"}))

@@ -43,7 +43,7 @@ def estimate_messages(messages: list[dict[str, Any]], tools: list[dict[str, Any]
     return total + (_as_json(tools) if tools else 0)
 
 
-def _field(key: str, value: Any) -> int:
+def _field(key: str, value: object) -> int:
     if value is None or key == "role":
         return 0
     if key == "audio":
@@ -53,7 +53,7 @@ def _field(key: str, value: Any) -> int:
     return estimate(value) if isinstance(value, str) else _as_json(value)
 
 
-def _part(part: Any) -> int:
+def _part(part: object) -> int:
     if isinstance(part, str):
         return estimate(part)
     if isinstance(part, Mapping) and isinstance(part.get("text"), str):
@@ -62,5 +62,5 @@ def _part(part: Any) -> int:
     return MEDIA_TOKENS.get(kind, MEDIA_TOKENS["image_url"])
 
 
-def _as_json(value: Any) -> int:
+def _as_json(value: object) -> int:
     return estimate(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from gettext import gettext as _
 from pathlib import Path
-from typing import Any
 
-import uvicorn
+from uvicorn import Config, Server
 
 from geekai_local.app import BASE_PATH, create_app
 from geekai_local.embedding import Embedder
@@ -49,7 +48,7 @@ def base_url(listener: socket.socket) -> str:
 @contextmanager
 def load(
     listener: socket.socket, library: Library, model: LocalModel | Upstream, api_key: str | None = None
-) -> Iterator[uvicorn.Server]:
+) -> Iterator[Server]:
     """Load a local `model`, and hand over a server over it and `library` that is ready to run on `listener`.
 
     Closes all of them in the end. Raises `StartError`.
@@ -57,8 +56,9 @@ def load(
     with listener, closing(library), closing(Engine(model)) as engine:
         app = create_app(engine, library, api_key)
         # 0 seconds of grace: a stop ends the streams that are under way. `ws`: nothing here is a web socket.
-        quiet: Any = {"log_level": "critical", "log_config": None, "lifespan": "off", "ws": "none"}
-        yield uvicorn.Server(uvicorn.Config(app, timeout_graceful_shutdown=0, **quiet))
+        yield Server(
+            Config(app, timeout_graceful_shutdown=0, log_level="critical", log_config=None, lifespan="off", ws="none")
+        )
 
 
 @contextmanager

@@ -39,7 +39,7 @@ class _Sampler:
         self._numbers = itertools.cycle(NUMBER.findall(text) or ["1"])
         self._quoted = iter(quoted(text))
 
-    def value(self, schema: Any, depth: int) -> Any:
+    def value(self, schema: object, depth: int) -> Any:
         schema = self._resolve(schema) if isinstance(schema, dict) else {}
         if "const" in schema:
             return schema["const"]

@@ -48,7 +48,7 @@ class Component(ConnectionOptions):
 
     @model_validator(mode="before")
     @classmethod
-    def _know_keywords(cls, values: Any) -> Any:
+    def _know_keywords(cls, values: object) -> Any:
         if isinstance(values, dict):
             with cls._errors():
                 refuse_unknown(cls, values)

@@ -87,7 +87,7 @@ def _blot_out(secrets: Secrets, exc: Exception) -> None:
     vars(exc).update({name: _plain(value, secrets) for name, value in vars(exc).items()})
 
 
-def _plain(value: Any, secrets: Secrets) -> Any:
+def _plain(value: object, secrets: Secrets) -> Any:
     if isinstance(value, BaseException):
         return redact(repr(value), secrets)
     return redact(value, secrets) if isinstance(value, str | bytes | int | float) else None

@@ -24,7 +24,7 @@ class OpenStream:
     They run once; forgetting the stream closes the connection, too.
     """
 
-    def __init__(self, channel: Channel, call: Call, reading: Mapping[str, Any]) -> None:
+    def __init__(self, channel: Channel, call: Call, reading: Mapping[str, object]) -> None:
         self._channel = channel
         self.reading = Reading(call, reading)
         self.deltas = _deltas(channel, self.reading)
@@ -117,7 +117,7 @@ def _deltas(channel: Channel, reading: Reading) -> Iterator[Any]:
 class AsyncOpenStream:
     """`OpenStream`, awaiting."""
 
-    def __init__(self, channel: AsyncChannel, call: Call, reading: Mapping[str, Any]) -> None:
+    def __init__(self, channel: AsyncChannel, call: Call, reading: Mapping[str, object]) -> None:
         self._channel = channel
         self.reading = Reading(call, reading)
         self.deltas = _async_deltas(channel, self.reading)

@@ -42,7 +42,7 @@ class Watchdog:
             self._left = self._until_end
         self.stop()
 
-    async def wait(self, waited_for: Awaitable[Any]) -> Any:
+    async def wait(self, waited_for: Awaitable[object]) -> Any:
         """Await; raises TimeoutError when it lasted too long, and the error of `abort`."""
         if self._error is not None:
             waited_for.close()  # type: ignore[attr-defined]  # a coroutine, or what anext() gives
