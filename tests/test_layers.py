@@ -45,7 +45,7 @@ ALLOWED = {
     },
 }
 RANKS = {
-    **dict.fromkeys(("harmless", "redaction"), -1),
+    **dict.fromkeys(("harmless", "locks", "redaction"), -1),
     **dict.fromkeys(("_version", "errors", "lenient", "logs", "memory"), 0),
     **dict.fromkeys(("options", "wire"), 1),
     **dict.fromkeys(("response", "citations", "counting", "tokens", "models"), 2),

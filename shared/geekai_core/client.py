@@ -90,7 +90,7 @@ class Client:
         with closing(Channel(http, call, self._pool.channels)) as channel:
             return drive(ops.answered(operation, call), channel.perform)
 
-    def _perform(self, step: Operation[Any] | Sleep) -> Answer | None:
+    def _perform(self, step: Operation[Any] | Sleep) -> object:
         if isinstance(step, Operation):
             return self._run(step)
         time.sleep(step.seconds)
@@ -229,7 +229,7 @@ class AsyncClient:
         async with aclosing(AsyncChannel(http, call, self._pool.channels)) as channel:
             return await drive_async(ops.answered(operation, call), channel.perform)
 
-    def _perform(self, step: Operation[Any] | Sleep) -> Coroutine[Any, Any, Answer | None]:
+    def _perform(self, step: Operation[Any] | Sleep) -> Coroutine[Any, Any, object]:
         return self._run(step) if isinstance(step, Operation) else asyncio.sleep(step.seconds)
 
     async def _follow(self, steps: ops.Steps[T]) -> T:

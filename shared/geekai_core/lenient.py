@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-_building = threading.RLock()
+from geekai_core.locks import lock_across_forks
+
+_building = lock_across_forks()
 
 
 class WireModel(BaseModel):

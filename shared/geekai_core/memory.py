@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
+
+from geekai_core.locks import lock_across_forks
 
 KEPT_FOR = 3600.0
 """Seconds for which a thing is remembered: a server may learn, too."""
@@ -12,7 +13,7 @@ _MOST = 10_000
 """Things remembered at a time, so that made-up names of models fill no memory."""
 
 _known: dict[tuple[str, str], dict[str, float]] = {}
-_lock = threading.Lock()
+_lock = lock_across_forks()
 
 
 def remember(base_url: str, model: str, what: str) -> None:

@@ -24,7 +24,6 @@ MARK = re.compile(r"<(?=[|｜]|/?(?:s|think|tool_call)>|(?:start|end)_of_turn>)|
 """Where a mark begins by which some chat template tells turns and thoughts apart."""
 SEARCH_INSTRUCTION = "Answer the question using only the context, briefly."
 CITING = "Use the context where it helps to answer the question, and cite what you use by its number, as [1]."
-ROLES = {"system", "developer", "user", "assistant", "tool"}
 PASSED = {"temperature", "top_p", "top_k", "max_tokens", "stop", "seed", "frequency_penalty", "presence_penalty"}
 """Fields of the request that a local model's engine knows."""
 OURS = {
@@ -165,7 +164,7 @@ def _mended(message: Mapping[str, object]) -> Mapping[str, object]:
 def _plain(message: Mapping[str, object]) -> Json:
     """A message with its content as text, which is all that these models read."""
     role, content = message.get("role"), message.get("content") or ""
-    if role not in ROLES:
+    if role not in ("system", "developer", "user", "assistant", "tool"):
         raise _bad_request(f"unknown role: {role!r}")
     if isinstance(content, list):
         content = "\n".join(map(part_text, content))

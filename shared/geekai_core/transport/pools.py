@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Hashable
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from geekai_core.config import Config
 from geekai_core.errors import ConfigurationError
+from geekai_core.locks import lock_across_forks
 from geekai_core.transport.driver import AsyncChannel, Channel
 from geekai_core.transport.watched import watch_connections
 
@@ -24,11 +24,8 @@ if TYPE_CHECKING:
 
 C = TypeVar("C", bound="httpx.Client | httpx.AsyncClient")
 
-_making = threading.RLock()
-"""Held while a client is made, and while httpx is imported for it: a fork in another thread waits for its end, or the
-child would wait for ever for what that thread holds."""
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_making.acquire, after_in_parent=_making.release, after_in_child=_making.release)
+_making = lock_across_forks()
+"""Held while a client is made, and while httpx is imported for it, which takes locks of its own."""
 
 
 class Shared(Generic[C]):

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 import time
 from collections.abc import Callable
 
 from geekai_core.errors import APIConnectionError
+from geekai_core.locks import lock_across_forks
 
 NO_LIMIT = 1e6
 """Seconds that stand for "no limit": a round number that every system's sockets take."""
 
 
-_interrupting = threading.Lock()
+_interrupting = lock_across_forks()
 """Held while a connection is shut down, so that it is not given back, and taken by another call, meanwhile."""
-if hasattr(os, "register_at_fork"):  # no child may find it held by a thread that it does not have
-    os.register_at_fork(before=_interrupting.acquire, after_in_parent=_interrupting.release)
-    os.register_at_fork(after_in_child=_interrupting.release)
 
 
 NEVER = float("inf")
