@@ -6,7 +6,7 @@ plausible key is read and the item itself stays reachable.
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -70,7 +70,7 @@ class Annotation:
     number: int
 
 
-def sources(citations: list[Any], search_results: list[Any]) -> list[Source]:
+def sources(citations: Sequence[object], search_results: Sequence[object]) -> list[Source]:
     """Citations and search results as one numbered list.
 
     Citations keep their order and number, since `[n]` in the text means the n-th of them; a search result with the

@@ -39,7 +39,7 @@ Body = Mapping[str, Any]
 Progress = Callable[[ChatCompletion], None]
 
 
-async def side_by_side(work: Callable[[], Coroutine[Any, Any, None]], times: int) -> None:
+async def side_by_side(work: Callable[[], Coroutine[None, None, None]], times: int) -> None:
     """Run `work` so many times at once. When one raises, a callback of the user's say, the others do not go on."""
     workers = [asyncio.ensure_future(work()) for _ in range(times)]
     try:
@@ -67,10 +67,10 @@ class Client:
     def __repr__(self) -> str:
         return f"Client(base_url={self.config.base_url!r})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[type[Client], tuple[Config]]:
         return Client, (self.config,)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Client:
+    def __deepcopy__(self, memo: dict[int, object]) -> Client:
         return Client(self.config, http_client=self._pool.given)
 
     def with_options(self, *, headers: Mapping[str, str] | None = None, **settings: Any) -> Client:
@@ -90,7 +90,7 @@ class Client:
         with closing(Channel(http, call, self._pool.channels)) as channel:
             return drive(ops.answered(operation, call), channel.perform)
 
-    def _perform(self, step: Operation[Any] | Sleep) -> object:
+    def _perform(self, step: Operation[Answer] | Sleep) -> object:
         if isinstance(step, Operation):
             return self._run(step)
         time.sleep(step.seconds)
@@ -209,10 +209,10 @@ class AsyncClient:
     def __repr__(self) -> str:
         return f"AsyncClient(base_url={self.config.base_url!r})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[type[AsyncClient], tuple[Config]]:
         return AsyncClient, (self.config,)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> AsyncClient:
+    def __deepcopy__(self, memo: dict[int, object]) -> AsyncClient:
         return AsyncClient(self.config, http_async_client=self._pool.given)
 
     def with_options(self, *, headers: Mapping[str, str] | None = None, **settings: Any) -> AsyncClient:
@@ -229,7 +229,7 @@ class AsyncClient:
         async with aclosing(AsyncChannel(http, call, self._pool.channels)) as channel:
             return await drive_async(ops.answered(operation, call), channel.perform)
 
-    def _perform(self, step: Operation[Any] | Sleep) -> Coroutine[Any, Any, object]:
+    def _perform(self, step: Operation[Answer] | Sleep) -> Coroutine[None, None, object]:
         return self._run(step) if isinstance(step, Operation) else asyncio.sleep(step.seconds)
 
     async def _follow(self, steps: ops.Steps[T]) -> T:

@@ -40,9 +40,7 @@ from geekai_core.response.finish import normal_finish_reason, refusal_words
 from geekai_core.response.json_text import answer_json, cut_short, words_of
 from geekai_core.response.unpacked import unpacked
 from geekai_core.transport.calls import Operation, Sleep
-from geekai_core.wire import ChatCompletion
-
-Body = dict[str, Any]
+from geekai_core.wire import Answer, ChatCompletion, Json
 
 _LEFT_OUT = ("parallel_tool_calls", "json_mode", "stream_options")
 """Fields without which a request still means the same."""
@@ -62,7 +60,7 @@ class Goal:
     object that does not fit is asked for once more.
     """
 
-    schema: dict[str, Any]
+    schema: Json
     name: str = "answer"
     method: Rung | None = None
     strict: bool | None = None
@@ -91,7 +89,7 @@ class Request:
     as_given: bool = False
     blocks: Blocks = field(default_factory=running.get, compare=False, repr=False)
 
-    def sending(self) -> Body:
+    def sending(self) -> Json:
         """How the request is sent, as an `Operation` names it."""
         return {"timeout": self.timeout, "headers": self.headers, "params": self.params}
 
@@ -145,7 +143,7 @@ class _Attempts:
         self._config = config
         self._known = set(remembered(*self._place))
         self._thinking = is_thinking(body)
-        self._added: list[Body] = []
+        self._added: list[Json] = []
         self._ignored = False
         self._ladder: list[Rung] = []
         if self._goal is not None:
@@ -153,7 +151,7 @@ class _Attempts:
             self._ladder = [rung for rung in ladder if f"rung={rung}" not in self._known] or ladder[-1:]
         self.rung: Rung | None = self._ladder.pop(0) if self._ladder else None
 
-    def body(self) -> Body:
+    def body(self) -> Json:
         """What is asked for now, with fields that the model may be known to refuse."""
         body = dict(self._request.body)
         history = self._request.reasoning_history
@@ -175,7 +173,7 @@ class _Attempts:
                 body.setdefault("stream_options", {"include_usage": True})
         return body
 
-    def sent(self, body: Body) -> Body:
+    def sent(self, body: Json) -> Json:
         """What is sent of a body: all but the fields that the model is known to refuse."""
         sent = dict(body)
         for name in sorted(self._known & sent.keys()):
@@ -191,7 +189,7 @@ class _Attempts:
         """Whether a tool that is to be forced is only offered."""
         return forced and (self._thinking or "tool_choice" in self._known)
 
-    def refusal(self, error: Exception, sent: Body) -> str | None:
+    def refusal(self, error: Exception, sent: Json) -> str | None:
         """What this error refuses of what was `sent` that there is another way for; None: there is none."""
         names = refused(error)
         if "tool_choice" in names and is_forced(sent.get("tool_choice")):
@@ -208,7 +206,7 @@ class _Attempts:
         feature = "tools" if self.rung == "function_calling" else "response_format"
         return f"rung={self.rung}" if feature in names and self._ladder else None
 
-    def give_way(self, error: GeekAIError, sent: Body) -> bool:
+    def give_way(self, error: GeekAIError, sent: Json) -> bool:
         """Whether there is another way to send the request after this error; then `body` is that way."""
         what = self.refusal(error, sent)
         if what is None:
@@ -312,8 +310,8 @@ def _is_prose(outcome: Outcome) -> bool:
 
 
 def _answered(
-    config: Config, body: Body, request: Request, *, wish: Mapping[str, Any], is_refusal: Any = None
-) -> Generator[Operation[Any] | Sleep, Any, ChatCompletion]:
+    config: Config, body: Json, request: Request, *, wish: Mapping[str, Any], is_refusal: Any = None
+) -> Generator[Operation[Answer] | Sleep, Any, ChatCompletion]:
     """One request's answer, as the `wish` has it, of which `body` may lack some; a background task is waited for."""
     sending = {**request.sending(), "is_refusal": is_refusal}
     if not body.get("background"):
@@ -334,7 +332,7 @@ def _goal_of(body: Mapping[str, Any]) -> Goal | None:
     return Goal(inner["schema"], name, "json_schema", inner.get("strict"), supports_tools=False)
 
 
-def _asking(body: Body, goal: Goal, rung: Rung, *, offered: bool) -> Body:
+def _asking(body: Json, goal: Goal, rung: Rung, *, offered: bool) -> Json:
     """A body that asks for JSON by `rung`; tools that were bound beside it stay."""
     asking = {key: value for key, value in body.items() if key not in ("response_format", "json_mode")}
     if needs_instruction(rung, thinking=offered):

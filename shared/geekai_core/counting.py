@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from geekai_core.wire import Answer, ChatCompletion, SearchResultList
+from geekai_core.wire import Answer, ChatCompletion, Json, SearchResultList
 
-Blocks: TypeAlias = tuple[Callable[[dict[str, Any]], None], ...]
+Blocks: TypeAlias = tuple[Callable[[Json], None], ...]
 """How each of several blocks takes in an answer: `Collected.add`."""
 
 running: ContextVar[Blocks] = ContextVar("geekai_collecting", default=())

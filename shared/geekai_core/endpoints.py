@@ -38,11 +38,11 @@ T = TypeVar("T")
 A = TypeVar("A", bound=Answer)
 
 
-Steps: TypeAlias = Generator[Operation[Any] | Sleep, Any, T]
+Steps: TypeAlias = Generator[Operation[Answer] | Sleep, Any, T]
 """Several requests, decided: yields what to do next, is sent what came of it."""
 
 
-def call(config: Config, operation: Operation[Any], http: httpx.Client | httpx.AsyncClient) -> Call:
+def call(config: Config, operation: Operation[Answer], http: httpx.Client | httpx.AsyncClient) -> Call:
     """An operation made ready to be sent with these settings through this httpx client."""
     check_headers(operation.headers)
     key = config.account_key() if operation.of_account else config.key()
@@ -68,7 +68,7 @@ def call(config: Config, operation: Operation[Any], http: httpx.Client | httpx.A
 
 
 def _limits(
-    config: Config, operation: Operation[Any], http: httpx.Client | httpx.AsyncClient
+    config: Config, operation: Operation[Answer], http: httpx.Client | httpx.AsyncClient
 ) -> Mapping[str, float | None]:
     """Our limits, unless none was set here and an injected client brings its own; httpx's default is 5 s each."""
     timeout = config.timeout if operation.timeout is None else operation.timeout
@@ -117,17 +117,17 @@ def chat(
     return Operation("POST", "/chat/completions", read, body, reading=reading, counts=True, **sending)
 
 
-def stream_reading(config: Config, operation: Operation[Any]) -> dict[str, Any]:
+def stream_reading(config: Config, operation: Operation[Answer]) -> dict[str, Any]:
     """How a stream is read: the keywords of `StreamReader`."""
     return {**operation.reading, "join_deltas": config.join_deltas}
 
 
-def is_stream(operation: Operation[Any]) -> bool:
+def is_stream(operation: Operation[Answer]) -> bool:
     """Whether the answer to an operation comes as a stream."""
     return bool((operation.body or {}).get("stream"))
 
 
-def alone(operation: Operation[Any]) -> Steps[None]:
+def alone(operation: Operation[Answer]) -> Steps[None]:
     """The steps of one operation without a second way."""
     yield operation
 

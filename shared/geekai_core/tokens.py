@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 MESSAGE_TOKENS = 4
 """What the frame of a message adds: its role and its separators. An assumption."""
@@ -34,7 +33,7 @@ def estimate(text: str) -> int:
     return math.ceil((len(encoded) + digits) / 4)
 
 
-def estimate_messages(messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None = None) -> int:
+def estimate_messages(messages: Sequence[Mapping[str, object]], tools: Sequence[object] | None = None) -> int:
     """About how many tokens a request's messages (in wire form) and tools have.
 
     Media count `MEDIA_TOKENS` each, whatever their size; `reasoning_content` counts where it is sent.

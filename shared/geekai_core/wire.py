@@ -122,13 +122,13 @@ class Usage(WireModel):
 class Answer(WireModel):
     """A whole answer of any endpoint."""
 
-    _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _raw: Json = PrivateAttr(default_factory=dict)
     _request_id: str | None = PrivateAttr(default=None)
     _headers: Mapping[str, str] = PrivateAttr(default_factory=dict)
     _retry_count: int = PrivateAttr(default=0)
 
     @property
-    def raw(self) -> dict[str, Any]:
+    def raw(self) -> Json:
         """The answer as a plain dict: as it came, or as a stream's chunks add up. Not a copy."""
         return self._raw
 
@@ -180,7 +180,7 @@ class ChatCompletion(Answer):
     usage: Usage | None = None
     citations: list[Any] = Field(default_factory=list)
     """URLs, mostly; without duplicates, in their order."""
-    search_results: list[dict[str, Any]] = Field(default_factory=list)
+    search_results: list[Json] = Field(default_factory=list)
     """The search results as they came, under whichever name."""
     error: TaskError | str | None = None
 
@@ -228,7 +228,7 @@ class RerankResult(WireModel):
 
     index: int | None = None
     relevance_score: float | None = None
-    document: str | dict[str, Any] | None = None
+    document: str | Json | None = None
 
 
 class RerankUsage(WireModel):
@@ -265,7 +265,7 @@ class SearchResultList(Answer):
     results: list[SearchResult] = Field(default_factory=list)
 
     @property
-    def search_results(self) -> list[dict[str, Any]]:
+    def search_results(self) -> list[Json]:
         """The results as plain dicts, as a chat's `search_results` are."""
         return [result.model_dump(exclude_none=True) for result in self.results]
 
@@ -280,10 +280,10 @@ class ModelInfo(WireModel):
     created: int | float | str | None = None
     owned_by: str | None = None
     context_window: int | None = None
-    pricing: dict[str, Any] | None = None
+    pricing: Json | None = None
     capabilities: list[str] | None = None
-    limitations: dict[str, Any] | None = None
-    platform: dict[str, Any] | None = None
+    limitations: Json | None = None
+    platform: Json | None = None
 
 
 class ModelList(Answer):

@@ -88,7 +88,7 @@ class Component(ConnectionOptions):
         """Close the connections of the running event loop. A later call opens new ones."""
         await self._clients()[1].aclose()
 
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Component:
+    def __deepcopy__(self, memo: dict[int, object] | None = None) -> Component:
         memo = {} if memo is None else memo
         for name in (_MADE, self._names.http_client, self._names.http_async_client, *_SHARED):
             shared = self.__dict__.get(name)

@@ -12,7 +12,7 @@ from geekai_core.redaction import Secrets
 from geekai_core.response.answers import Context
 from geekai_core.transport.watch import Watch
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Call:
     known_models: Collection[str] = ()
     of_account: bool = False
     several: bool = False
-    is_refusal: Callable[[Exception], Any] | None = None
+    is_refusal: Callable[[Exception], object] | None = None
 
     def __repr__(self) -> str:
         return f"Call({self.method} {shown_address(self.url)})"
@@ -109,5 +109,5 @@ class Operation(Generic[T]):
     """In place of the client's `timeout`."""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Beside the client's `default_headers`, and before them."""
-    is_refusal: Callable[[Exception], Any] | None = None
+    is_refusal: Callable[[Exception], object] | None = None
     """Whether the request is to be sent in another way after this error, so that it is not sent again as it was."""

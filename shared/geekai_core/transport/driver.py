@@ -24,7 +24,9 @@ SETTLE = 0.05
 """Seconds that the end of a body may take to follow `[DONE]`; a connection whose body has ended is used again."""
 
 
-def _request(http: httpx.Client | httpx.AsyncClient, call: Call, send: Send, content: Any) -> httpx.Request:
+def _request(
+    http: httpx.Client | httpx.AsyncClient, call: Call, send: Send, content: bytes | AsyncIterator[bytes] | None
+) -> httpx.Request:
     secrets_of_call.set(call.secrets)
     in_pieces = call.body is not None and content.__class__ is not bytes  # whose length httpx does not know
     limits = {name: Limit(seconds, send.watch) for name, seconds in send.timeouts.items()}
@@ -55,7 +57,7 @@ class Channel:
         self.chunks: Iterator[bytes] = iter(())
         under_way[id(self)] = self
 
-    def perform(self, action: Action) -> Any:
+    def perform(self, action: Action) -> Head | bytes | None:
         """Do what an exchange asks for; what httpx raises goes to the exchange."""
         if isinstance(action, Read):
             return self.read()
@@ -123,7 +125,7 @@ class Walk(Generic[T]):
     def __init__(self, steps: Generator[Any, Any, T], expected: type[Exception]) -> None:
         self._steps = steps
         self._expected = expected
-        self.outcome: Any = None
+        self.outcome: object = None
         self._error: Exception | None = None
 
     def __iter__(self) -> Iterator[Any]:
@@ -149,7 +151,7 @@ class Walk(Generic[T]):
         return self._error is not None
 
 
-def drive(steps: Generator[S, Any, T], perform: Callable[[S], Any], expected: type[Exception] = Exception) -> T:
+def drive(steps: Generator[S, Any, T], perform: Callable[[S], object], expected: type[Exception] = Exception) -> T:
     """Go through the steps of a generator, each performed; what it returns. Errors that are `expected` go to it."""
     walk = Walk(steps, expected)
     for step in walk:
@@ -237,7 +239,7 @@ class AsyncChannel:
 
 
 async def drive_async(
-    steps: Generator[S, Any, T], perform: Callable[[S], Awaitable[Any]], expected: type[Exception] = Exception
+    steps: Generator[S, Any, T], perform: Callable[[S], Awaitable[object]], expected: type[Exception] = Exception
 ) -> T:
     """`drive`, awaiting."""
     walk = Walk(steps, expected)

@@ -9,7 +9,7 @@ import os
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -48,7 +48,7 @@ def _ssl_context(file: str | None, folder: str | None) -> ssl.SSLContext:
         ) from None
 
 
-def sharing_key(config: Config) -> tuple[Any, ...]:
+def sharing_key(config: Config) -> tuple[Hashable, ...]:
     """What two clients must have in common to share their connections."""
     parts = urlsplit(config.base_url)
     certificates = [os.environ.get(name) for name in _CERTIFICATES]

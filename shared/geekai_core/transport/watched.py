@@ -17,7 +17,7 @@ PIECE = 2**16
 """Bytes that are written under one limit."""
 
 
-def watch_connections(http: Any) -> None:
+def watch_connections(http: object) -> None:
     """Watch the connections that an httpx client makes from now on, where they are HTTP/1.1's and httpcore's."""
     for transport in (getattr(http, "_transport", None), *getattr(http, "_mounts", {}).values()):
         watch_pool(getattr(transport, "_pool", None))
@@ -95,12 +95,12 @@ def _connecting(limit: float | None, *, tls: bool = False) -> Iterator[float | N
 class Backend(_Backend):
     """A network backend of httpcore's whose streams are watched."""
 
-    def connect_tcp(self, *args: Any, timeout: float | None = None, **options: Any) -> Stream:
+    def connect_tcp(self, *args: object, timeout: float | None = None, **options: object) -> Stream:
         """A watched TCP connection."""
         with _connecting(timeout) as limit:
             return Stream(self._inner.connect_tcp(*args, timeout=limit, **options))
 
-    def connect_unix_socket(self, *args: Any, timeout: float | None = None, **options: Any) -> Stream:
+    def connect_unix_socket(self, *args: object, timeout: float | None = None, **options: object) -> Stream:
         """A watched connection to a Unix socket."""
         with _connecting(timeout) as limit:
             return Stream(self._inner.connect_unix_socket(*args, timeout=limit, **options))
@@ -127,7 +127,9 @@ class Stream(_Delegate):
         for piece, limit in _pieces(buffer, timeout, self._shut_down):
             self._inner.write(piece, limit)
 
-    def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Stream:
+    def start_tls(
+        self, ssl_context: object, server_hostname: str | None = None, timeout: float | None = None
+    ) -> Stream:
         """The same connection under TLS."""
         with _connecting(timeout, tls=True) as limit:
             return Stream(self._inner.start_tls(ssl_context, server_hostname, limit))
@@ -141,12 +143,12 @@ class Stream(_Delegate):
 class AsyncBackend(_Backend):
     """`Backend`, awaiting."""
 
-    async def connect_tcp(self, *args: Any, timeout: float | None = None, **options: Any) -> AsyncStream:
+    async def connect_tcp(self, *args: object, timeout: float | None = None, **options: object) -> AsyncStream:
         """A watched TCP connection."""
         with _connecting(timeout) as limit:
             return AsyncStream(await self._inner.connect_tcp(*args, timeout=limit, **options))
 
-    async def connect_unix_socket(self, *args: Any, timeout: float | None = None, **options: Any) -> AsyncStream:
+    async def connect_unix_socket(self, *args: object, timeout: float | None = None, **options: object) -> AsyncStream:
         """A watched connection to a Unix socket."""
         with _connecting(timeout) as limit:
             return AsyncStream(await self._inner.connect_unix_socket(*args, timeout=limit, **options))
@@ -170,7 +172,7 @@ class AsyncStream(_Delegate):
             await self._inner.write(piece, limit)
 
     async def start_tls(
-        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+        self, ssl_context: object, server_hostname: str | None = None, timeout: float | None = None
     ) -> AsyncStream:
         """The same connection under TLS."""
         with _connecting(timeout, tls=True) as limit:
