@@ -133,7 +133,8 @@ class AnswerParser(BaseCumulativeTransformOutputParser[Any]):
             if partial:
                 value = partial_json(_json_text(message))
             else:
-                if any(call["name"] != schema_name(self.name) for call in message.tool_calls):
+                own = schema_name(self.name).casefold()
+                if any(call["name"].casefold() != own for call in message.tool_calls):
                     return None  # another tool, which was offered beside
                 value = unpacked(answer_json(_plain(message), self.rung), self.shape)
             validate = validator(self.form)

@@ -35,7 +35,7 @@ from geekai_core.request.structured import (
     schema_instruction,
     schema_name,
 )
-from geekai_core.request.tools import is_forced
+from geekai_core.request.tools import is_forced, tool_name
 from geekai_core.response.finish import normal_finish_reason, refusal_words
 from geekai_core.response.json_text import answer_json, cut_short, words_of
 from geekai_core.response.unpacked import unpacked
@@ -144,7 +144,7 @@ class _Attempts:
         self._known = set(remembered(*self._place))
         self._thinking = is_thinking(body)
         self._added: list[Json] = []
-        self._ignored = False
+        self._ignored: list[str] = []
         self._ladder: list[Rung] = []
         if self._goal is not None:
             ladder = rungs(self._goal.method, thinking=self._thinking, supports_tools=self._goal.supports_tools)
@@ -215,21 +215,20 @@ class _Attempts:
             warn(f"no forced tool_choice for this model, its tools are only offered: {error}")
         return self.next_rung() if what == f"rung={self.rung}" else self._learn(what)
 
-    def next_rung(self) -> bool:
-        """Whether there is another way to ask for JSON; then it is the next. This one is remembered as refused."""
+    def next_rung(self, *, ignored: bool = False) -> bool:
+        """Whether there is another way to ask for JSON; then it is the next, and this one is remembered as refused: if
+        it was `ignored`, perhaps by chance, only when it is again, or where the next one is of no use either."""
+        ways = [f"rung={self.rung}", *(["rung=json_mode"] if ignored and self.rung == "json_schema" else [])]
+        self._ladder = [rung for rung in self._ladder if f"rung={rung}" not in ways]
         if self.rung is None or not self._ladder:
             return False
-        self._learn(f"rung={self.rung}")
+        once = f"ignored={self.rung}"
+        is_chance = ignored and not self._ignored and once not in self._known
+        for what in [once] if is_chance else [*self._ignored, *ways]:
+            self._learn(what)
+        self._ignored += ways if ignored else []
         self.rung = self._ladder.pop(0)
         return True
-
-    def _after_prose(self) -> bool:
-        """Whether there is another way for a model that ignored this one; who ignores one format ignores both."""
-        if self.rung == "json_schema" and "json_mode" in self._ladder:
-            self._ladder.remove("json_mode")
-            self._learn("rung=json_mode")
-        self._ignored = self._ignored or bool(self._ladder)
-        return self.next_rung()
 
     def _learn(self, what: str) -> bool:
         self._known.add(what)
@@ -242,7 +241,8 @@ class _Attempts:
         if goal is None or rung is None:
             return Outcome(answer)
         called = {call.function.name for call in message.tool_calls or () if call.function}
-        if called - {schema_name(goal.name)}:
+        beside = map(tool_name, self._request.body.get("tools") or ())
+        if called & {self._request.tool_names.get(name or "", name) for name in beside} - {schema_name(goal.name)}:
             return Outcome(answer)
         if (refusal := refusal_words(message.refusal, _ended_by(answer))) is not None:
             return Outcome(answer, error=InvalidResponseError(refusal))
@@ -262,7 +262,7 @@ class _Attempts:
         if outcome.error is None or message.refusal or self._added or ended_by in ("length", "content_filter"):
             return False
         if _is_prose(outcome):
-            if self._after_prose():
+            if self.next_rung(ignored=True):
                 return True
             if self._ignored:
                 return False

@@ -54,6 +54,6 @@ def _read(content: bytes, context: Context) -> ModelList:
     """A page. What lists something, and no model at all, is no list of models."""
     page = read_answer(ModelList, content, context)
     listed = page.raw.get("data")
-    if listed is not None and not page.data and listed != []:
+    if listed is not None and not any(model.id for model in page.data) and listed != []:
         raise context.unreadable("the answer lists no models", content)
     return page

@@ -41,7 +41,10 @@ BROKEN_OFF = [
             says("Hel", finish=reason),
             gives={"error": OURS, "words": holds(reason), "partial": "Hel"},
         )
-        for reason in ("error", "network_error", "insufficient_system_resource", "server_error")
+        for reason in (
+            *("error", "network_error", "insufficient_system_resource", "server_error", "timeout", "ERROR"),
+            *("engine_overloaded", "service_unavailable", "internal_server_error", "MALFORMED_FUNCTION_CALL"),
+        )
     ),
     ends(
         "finish_reason 'error' with the choice's own error",
@@ -144,6 +147,36 @@ def detail(name: str, value: Any, *words: str, status: int = 422, **gives: Any) 
 
 
 ERRORS = [
+    *(
+        ends(
+            f"an error in the form {value}",
+            body(value, status=400),
+            gives={"error": "BadRequestError", "words": holds("bad input")},
+        )
+        for value in (
+            {"title": "bad input"},
+            {"Code": "InvalidParameter", "Message": "bad input"},
+            {"error": "invalid_request", "error_description": "bad input"},
+            [{"error": {"message": "bad input", "code": 400}}],
+            {"error": {"error": {"message": "bad input"}}},
+            {"message": ["bad input", "and more"]},
+        )
+    ),
+    *(
+        ends(
+            f"an error behind the first text: {event}",
+            streams(delta("Hel"), event, finish=...),
+            gives={"error": Check("an error", bool), "words": holds("upstream died"), "partial": "Hel"},
+            ways=STREAMED,
+        )
+        for event in (
+            {"error": "upstream died"},
+            {"error": [{"message": "upstream died"}]},
+            {"type": "error", "error": {"type": "overloaded_error", "message": "upstream died"}},
+            {**delta(""), "error": {"message": "upstream died"}},
+            {"code": 500, "message": "upstream died"},
+        )
+    ),
     detail("detail as a text", "no such field", "no such field"),
     detail("detail as an object", {"message": "too many", "code": "x9"}, "too many", "x9"),
     detail("detail as an object with an error", {"error": "too many"}, "too many", status=400),

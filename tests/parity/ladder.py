@@ -52,6 +52,11 @@ WORDINGS = [
             "guided decoding is not available for this model",
             "xgrammar: this schema is not supported",
             "模型不支持 json_schema",
+            "grammar is not supported with this backend",
+            "failed to parse grammar",
+            "Failed to generate valid JSON",
+            "The json_schema response_format is only available on newer models",
+            "'json_schema' is not a valid ResponseFormatType",
         )
     ),
     refused("Input should be 'text' or 'json_object' (type=literal_error, loc=response_format.type)", 422),
@@ -115,6 +120,7 @@ LATER = [
             ("tools param requires --jinja flag", 500),
             ("当前模型暂不支持函数调用功能",),
             ("tools is not supported in this model", 500),
+            ("This model does not have tool support",),
         )
     ),
     person(
@@ -202,12 +208,26 @@ IGNORED = [
         times=2,
     ),
     person(
-        "prose although JSON was asked for: a tool at once the next time",
+        "prose once may be chance: the schema is asked for again the next time",
         PROSE,
         CALLED,
-        CALLED,
-        sends=[BY_SCHEMA, BY_TOOL, BY_TOOL],
+        OK,
+        sends=[BY_SCHEMA, BY_TOOL, BY_SCHEMA],
         times=2,
+    ),
+    person(
+        "prose twice although JSON was asked for: a tool at once from then on",
+        *[PROSE, CALLED] * 2,
+        *[CALLED] * 4,
+        sends=[*[BY_SCHEMA, BY_TOOL] * 2, *[BY_TOOL] * 4],
+        times=6,
+    ),
+    person(
+        "prose by two ways: words at once from then on",
+        *[PROSE] * 2,
+        *[OK] * 6,
+        sends=[BY_SCHEMA, BY_TOOL, *[BY_WORDS] * 6],
+        times=6,
     ),
     person(
         "prose by every way, streamed: the first error",
@@ -266,6 +286,16 @@ ODD = [
 ]
 
 
+ODD += [
+    Wish(name=name, schema=Team, replies=[reply], sends=ODD[0].sends, gives={"value": NAMES})
+    for name, reply in (
+        ("a list that came in a fence within a text", says('{"names": "```json\\n[\\"Ann\\", \\"Bob\\"]\\n```"}')),
+        ("JSON within the tags of thoughts alone", says('<think>{"names": ["Ann", "Bob"]}</think>')),
+        ("JSON in parts of text", says([{"type": "text", "text": '{"names": ["Ann", '}, {"text": '"Bob"]}'}])),
+        ("JSON with one brace too much", says('{"names": ["Ann", "Bob"]}}')),
+        ("a call in place of text", says(None, calls=[made("team", '{"names": ["Ann", "Bob"]}')])),
+    )
+]
 ODD.append(
     Wish(
         name="an object that came as a JSON string",

@@ -90,6 +90,40 @@ SIDE = [
         ("code", 0),
         ("message", "Success"),
         ("msg", "ok"),
+        ("usage", 5),
+        ("usage", [{"prompt_tokens": 3}]),
+        ("usage.prompt_tokens_details", {"cached_tokens": []}),
+        ("choice.logprobs", 5),
+        ("choice.logprobs", {"content": [None]}),
+        ("choice.logprobs", {"content": [{"token": "H", "logprob": -1, "bytes": "x", "top_logprobs": {}}]}),
+        ("choice.finish_reason", []),
+        ("choice.index", []),
+        ("choice.index", True),
+        ("choice.index", "-1"),
+        ("message.audio", 5),
+        ("message.refusal", {}),
+        ("message.role", []),
+        ("message.name", {}),
+        ("message.function_call", "x"),
+        ("message.images", [5]),
+        ("message.search_results", 5),
+        ("created", 1e30),
+        ("id", []),
+        ("status", {}),
+        ("system_fingerprint", []),
+        ("object", 5),
+        ("model", {}),
+        ("error", 0),
+        ("error", "null"),
+        ("error", {"message": None, "code": None}),
+        ("error", {"code": 0, "message": "Success"}),
+        ("search_results", {"results": 5}),
+        ("web_search", {"results": None}),
+        ("choice.error", []),
+        ("base_resp", {"status_code": "0"}),
+        ("base_resp", []),
+        ("code", "success"),
+        ("billed_units", "x"),
     )
 ]
 SIDE += [
@@ -108,6 +142,25 @@ SIDE += [
     oddly("content that is a number", says(42), gives={"text": "42"}),
     oddly("content that is a fraction", says(0.5), gives={"text": "0.5"}),
     oddly("content that is true", says(True), gives={"text": Check("true", lambda text: text.lower() == "true")}),
+    *(
+        oddly(f"content as {what}", says(content))
+        for what, content in (
+            ("a list of texts", ["Hel", "lo."]),
+            ("parts without a type", [{"text": "Hel"}, {"text": "lo."}]),
+            ("parts, one of them null", [None, {"type": "text", "text": "Hello."}]),
+            ("parts, one of them empty", [{"type": "text", "text": None}, {"type": "text", "text": "Hello."}]),
+            ("one part in no list", {"type": "text", "text": "Hello."}),
+            ("parts of the Assistants' kind", [{"type": "text", "text": {"value": "Hello.", "annotations": []}}]),
+            ("parts of the Responses' kind", [{"type": "output_text", "text": "Hello.", "annotations": []}]),
+        )
+    ),
+    oddly(
+        "text as the old completions have it",
+        Answer(
+            json_reply({**HEAD, "choices": [{"index": 0, "text": "Hello.", "finish_reason": "stop"}]}),
+            sse(*(chunk([{"index": 0, "text": one}]) for one in ("Hel", "lo.")), delta(finish_reason="stop")),
+        ),
+    ),
     oddly(
         "code 0 and Success beside the answer",
         Answer(

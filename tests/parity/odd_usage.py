@@ -42,6 +42,47 @@ USAGE = [
         usage=(30, 20),
         cached=4,
     ),
+    *(
+        used(f"usage with {first} and {second}", {first: 30, second: 20}, usage=(30, 20))
+        for first, second in (
+            ("promptTokenCount", "candidatesTokenCount"),
+            ("inputTokens", "outputTokens"),
+            ("prompt_eval_count", "eval_count"),
+        )
+    ),
+    *(
+        used(f"usage with {name}", {**COUNTS, name: 4}, usage=(30, 20), cached=4)
+        for name in ("cache_read_tokens", "cachedContentTokenCount")
+    ),
+    *(
+        used(f"usage with {name} in its details", {**COUNTS, "prompt_tokens_details": {name: 4}}, cached=4)
+        for name in ("cache_read_tokens", "cache_read_input_tokens")
+    ),
+    used(
+        "usage with a zero in its details beside the real number",
+        {**COUNTS, "prompt_tokens_details": {"cached_tokens": 0}, "prompt_cache_hit_tokens": 4},
+        usage=(30, 20),
+        cached=4,
+    ),
+    used("usage in fractions", {"prompt_tokens": 30.0, "completion_tokens": 20.0}, usage=(30, 20)),
+    used("usage, then none", COUNTS, {}, usage=(30, 20)),
+    used("usage twice", COUNTS, COUNTS, usage=(30, 20)),
+    oddly(
+        "usage within the message",
+        Answer(
+            json_reply({**HEAD, "choices": [{"index": 0, "message": {"content": "Hello.", "usage": COUNTS}}]}),
+            sse(delta("Hello."), delta(finish_reason="stop", extra={"usage": COUNTS})),
+        ),
+        gives={**HELLO_TEXT, "usage": (30, 20)},
+    ),
+    oddly(
+        "usage as usageMetadata",
+        Answer(
+            json_reply({**completion("Hello."), "usage": None, "usageMetadata": COUNTS}),
+            sse(delta("Hello."), delta(finish_reason="stop", usageMetadata=COUNTS)),
+        ),
+        gives={**HELLO_TEXT, "usage": (30, 20)},
+    ),
     used("usage with nulls beside", {**COUNTS, "input_tokens": None, "prompt_tokens_details": None}, usage=(30, 20)),
     used("usage, then zeros", COUNTS, dict.fromkeys(COUNTS, 0), usage=(30, 20)),
     used("usage, then nulls", COUNTS, dict.fromkeys(COUNTS), usage=(30, 20)),
@@ -110,7 +151,40 @@ REASONING = [
             ),
             gives=THOUGHT,
         )
-        for name in ("thinking", "reasoning", "thinking_content")
+        for name in ("thinking", "reasoning", "thinking_content", "reasoning_text", "thought")
+    ),
+    *(
+        oddly(f"content with {part}", says([part, {"type": "text", "text": "Hello."}]), gives=THOUGHT)
+        for part in (
+            {"type": "text", "text": "Hm.", "thought": True},
+            {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]},
+            {"type": "reasoning", "reasoning": "Hm."},
+            {"type": "reasoning_content", "reasoning_content": {"text": "Hm."}},
+        )
+    ),
+    *(
+        oddly(f"{name} {value}", says("Hello.", extra={name: value}), gives=THOUGHT)
+        for name, value in (
+            ("reasoning", {"content": "Hm."}),
+            ("reasoning_content", {"text": "Hm."}),
+            ("reasoning_content", ["H", "m."]),
+        )
+    ),
+    *(
+        oddly(
+            f"thoughts in the tags {opening}",
+            says(f"{opening}Hm.{closing}\n\nHello.", pieces=[delta(one) for one in f"{opening}Hm.{closing}Hello."]),
+            fields={"split_think": True},
+            gives=THOUGHT,
+        )
+        for opening, closing in (
+            ("<think>", "</think>"),
+            ("<THINK>", "</THINK>"),
+            ("<thinking>", "</thinking>"),
+            ("<thought>", "</thought>"),
+            ("<reasoning>", "</reasoning>"),
+            ("◁think▷", "◁/think▷"),
+        )
     ),
     oddly(
         "a closing think tag without its opening",

@@ -62,7 +62,25 @@ FORCING = [
             "deepseek-reasoner does not support this tool_choice",
             "tool_choice 参数非法。请检查文档。",
             "思考模式不支持 tool_choice",
+            "tool_choice is disabled for this deployment",
+            "The provided tool_choice isn't valid for this model",
+            "When using thinking mode, tool_choice must be 'auto' or 'none'",
+            "tool_choice 仅支持 auto",
         )
+    ),
+    Wish(
+        name="a forced tool, in the words of an upstream behind OpenRouter",
+        tools=[WEATHER],
+        choice="weather",
+        replies=[
+            refuses(
+                "Provider returned error", metadata={"raw": '{"error": {"message": "tool_choice is not allowed"}}'}
+            ),
+            CALLS,
+        ],
+        sends=[{"tools": TOOLS, "tool_choice": FORCED}, OFFERED],
+        gives=ONE,
+        warns=MAY_WARN,
     ),
     forced("a required tool", "Thinking mode does not support this tool_choice", choice="required"),
     forced("a forced tool of an enum: 422", "tool_choice: Input should be 'auto', 'none' or 'any'", status=422),
@@ -153,6 +171,10 @@ STREAMING = [
             "该模型仅支持流式输出",
             "Non-streaming calls are not supported by this model",
             "当前模型不支持非流式调用",
+            "This model requires streaming: set stream=true",
+            "This model does not support non-stream output",
+            "stream=False is not allowed",
+            "该模型只能使用流式方式调用",
         )
     ),
     only_streams("stream=false is not supported, must set stream to true", 500),

@@ -36,6 +36,7 @@ PARALLEL = [
             ("参数 parallel_tool_calls 不支持", False),
             ("parallel function calling is not supported by this model", False),
             ('json: unknown field "parallel_tool_calls"', False),
+            ("parallelToolCalls is not supported", False),
         )
     ),
     left_out("parallel calls: 422", "unexpected keyword parallel_tool_calls", True, 422),
@@ -114,12 +115,27 @@ LIMITS = [
         "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
         ONE_NAME,
     ),
-    Wish(
-        name="a token limit that is too high is no refusal",
-        fields={"max_tokens": 9},
-        replies=[refuses("max_tokens is too large: 9. This model supports at most 8 completion tokens")],
-        sends=[LIMIT],
-        gives={"error": "BadRequestError"},
+    *(
+        limited(f"both names refused together: {words}", words, ONE_NAME)
+        for words in (
+            "max_tokens and max_completion_tokens cannot both be set",
+            "only one of max_tokens, max_completion_tokens can be specified",
+        )
+    ),
+    *(
+        Wish(
+            name=f"a token limit whose value is refused: {words}",
+            fields={"max_tokens": 9},
+            replies=[refuses(words)],
+            sends=[LIMIT],
+            gives={"error": "BadRequestError"},
+        )
+        for words in (
+            "max_tokens is too large: 9. This model supports at most 8 completion tokens",
+            "Range of max_tokens should be [1, 8]",
+            "Invalid max_tokens value, the valid range of max_tokens is [1, 8]",
+            "max_completion_tokens: Input should be greater than or equal to 16",
+        )
     ),
 ]
 

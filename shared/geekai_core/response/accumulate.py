@@ -133,9 +133,9 @@ class Accumulator:
             if value or key not in _NAMES:
                 self._top[key] = value
                 self._settled.add(key)
-        elif key == "usage":
+        elif key in ("usage", "usageMetadata"):
             if isinstance(value, Mapping):
-                merge_usage(self._top.setdefault(key, {}), value)
+                merge_usage(self._top.setdefault("usage", {}), value)
             else:
                 self._top["usage_raw"] = value
         elif key in SEARCH_KEYS:
@@ -182,6 +182,8 @@ class Accumulator:
                 changed = choice.add_logprobs(delta, value) or changed
             elif key == "usage":
                 self._top_field(key, value)
+            elif key == "text" and isinstance(value, str):  # of the old completions
+                changed = choice.add_text(delta, "", value) or changed
             elif key == "error":
                 self.error = value or self.error
             else:

@@ -99,7 +99,7 @@ def load_json(content: bytes, context: Context, pairs: Surrogates | None = None)
         raise context.unreadable(reason, content) from None
 
 
-_WELL = frozenset({"0", "200", "success", "ok", "none", ""})
+_WELL = frozenset({"0", "200", "success", "ok", "none", "null", ""})
 
 
 def is_error(body: Mapping[str, Any]) -> bool:
@@ -108,7 +108,10 @@ def is_error(body: Mapping[str, Any]) -> bool:
     if isinstance(status, Mapping) and str(status.get("status_code") or 0) != "0":
         return True
     if body.get("choices") or body.get("data") or body.get("results"):
-        return bool(body.get("error")) and error_words({"error": body["error"]})[0] is not None
+        error = body.get("error")
+        code = error.get("code") if isinstance(error, Mapping) else error
+        is_well = code is not None and str(code).lower() in _WELL
+        return bool(error) and not is_well and error_words({"error": error})[0] is not None
     if body.get("error"):
         return error_words(body)[0] is not None or not isinstance(body["error"], Mapping)
     is_well = "code" in body and str(body["code"]).lower() in _WELL

@@ -10,14 +10,14 @@ from geekai_core.response.audio import AudioPieces
 from geekai_core.response.deltas import Delta
 from geekai_core.response.extras import Extras
 from geekai_core.response.json_text import JsonText
-from geekai_core.response.text_parts import TEXT_PARTS, THOUGHT_PARTS, thoughts
+from geekai_core.response.text_parts import TEXT_PARTS, THOUGHT_PARTS, text_of, thoughts
 from geekai_core.response.think import ThinkSplitter
 from geekai_core.response.tool_calls import ToolCallPiece, ToolCalls
 
 SEARCH_KEYS = ("search_results", "search_result", "web_search", "results")
 """Under which names search results may come, at top level, in a message or in a delta (unknown: all are accepted)."""
 
-_REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thinking_content")
+_REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thinking_content", "reasoning_text", "thought")
 """Of these, one delta's first counts; `reasoning_details` only where none of them is there."""
 
 
@@ -153,7 +153,7 @@ class Choice:
             return self._odd_text(delta, key, value)
         if key in ("audio", "function_call", "refusal") and self._known(delta, key, value):
             return True
-        if key in SEARCH_KEYS or key == "citations":
+        if key in SEARCH_KEYS or key in ("citations", "usage"):
             self.of_answer.append((key, value))
             return False
         if key in _SHAPED and not isinstance(value, _SHAPED[key]):
@@ -182,6 +182,8 @@ class Choice:
 
     def _odd_text(self, delta: Delta, key: str, value: Any) -> bool:
         """Content or reasoning that is no text: a list of parts, or, of content, any other value."""
+        if isinstance(value, Mapping) and value.get("type") in TEXT_PARTS:
+            value = [value]
         if isinstance(value, list):
             return self._content_parts(delta, value, reasoning=key != "content")
         if key != "content":
@@ -194,13 +196,12 @@ class Choice:
         changed = False
         others = []
         for part in parts:
-            kind = part.get("type") if isinstance(part, Mapping) else None
-            if reasoning or kind in THOUGHT_PARTS:
+            known = part if isinstance(part, Mapping) else {}
+            text = text_of(part)
+            if reasoning or known.get("type") in THOUGHT_PARTS or known.get("thought") is True:
                 changed = self.add_text(delta, thoughts([part]), "") or changed
-            elif isinstance(part, str) or kind in TEXT_PARTS:
-                text = part if isinstance(part, str) else part.get("text")
-                if isinstance(text, str):
-                    changed = self.add_text(delta, *(self.think.feed(text) if self.think else ("", text))) or changed
+            elif text is not None:
+                changed = self.add_text(delta, *(self.think.feed(text) if self.think else ("", text))) or changed
             else:
                 others.append(part)
         if others:

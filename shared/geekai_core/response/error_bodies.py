@@ -84,18 +84,27 @@ def error_words(body: Any) -> tuple[str | None, str | int | None]:
     """
     if isinstance(body, str):
         return plain_text(body) or None, None
+    if isinstance(body, list) and body:
+        return error_words(body[0])
     if not isinstance(body, Mapping):
         return None, None
     source = _source(body)
     message = next((words for key in _WORD_KEYS if (words := _words(source.get(key)))), None)
     if message is None:
         message = next((words for key in ("error", *_WORD_KEYS) if (words := _words(body.get(key)))), None)
-    codes = (source.get("code"), source.get("status_code"), body.get("code"), source.get("type"))
+    further = source.get("metadata")  # OpenRouter's, for whom every upstream's error is "Provider returned error"
+    if isinstance(further, Mapping) and isinstance(further.get("raw"), str):
+        words = error_words(parse_body(further["raw"].encode()))[0]
+        message = ": ".join(filter(None, (message, words)))
+    codes = (source.get("code"), source.get("status_code"), body.get("code"), body.get("Code"), source.get("type"))
     code = next((code for code in codes if code not in (None, "")), None)
     return message, code if isinstance(code, (str, int)) else None
 
 
-_WORD_KEYS = ("message", "msg", "detail", "details", "status_msg", "error_msg", "reason", "fail_reason")
+_WORD_KEYS = (
+    *("message", "msg", "detail", "details", "status_msg", "error_msg", "reason", "fail_reason"),
+    *("error_description", "Message", "title"),
+)
 
 
 def _source(body: Mapping[str, Any]) -> Mapping[str, Any]:

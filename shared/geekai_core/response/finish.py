@@ -24,6 +24,9 @@ _NORMAL: dict[str, FinishReason] = {
     word: reason for reason, words in _WORDS.items() for word in (reason, *words.split())
 }
 
+_BROKEN = ("error", "overload", "unavailable", "exception", "failed")
+"""What unknown words hold that are no good end."""
+
 
 def refusal_words(told: str | None, finish_reason: str | None) -> str | None:
     """Why there is no answer, where the model refused or a filter withheld it; None where neither is so.
@@ -44,4 +47,7 @@ def normal_finish_reason(word: str | None) -> FinishReason | None:
     >>> normal_finish_reason("MAX_TOKENS"), normal_finish_reason("insufficient_system_resource")
     ('length', 'error')
     """
-    return _NORMAL.get(word.strip().lower().replace("-", "_")) if word else None
+    if not word:
+        return None
+    plain = word.strip().lower().replace("-", "_")
+    return _NORMAL.get(plain) or ("error" if any(part in plain for part in _BROKEN) else None)

@@ -108,6 +108,7 @@ def read_json(text: str, kind: type | tuple[type, ...] = (dict, list)) -> Any:
     """
     text = whole_characters(text)
     answer = text.rpartition(_THINK_END)[2]
+    answer = answer if answer.strip() else text
     for candidate in dict.fromkeys((text, answer, strip_fences(answer))):
         value = parsed_json(candidate)
         if isinstance(value, str) and not isinstance("", kind):

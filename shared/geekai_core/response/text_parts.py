@@ -10,6 +10,22 @@ TEXT_PARTS = ("text", "output_text", "input_text", "text-plain")
 THOUGHT_PARTS = ("thinking", "reasoning", "reasoning_text", "reasoning.text", "reasoning.summary", "reasoning_content")
 """The types of parts of content that are reasoning."""
 
+
+def text_of(part: Any) -> str | None:
+    """The text that a part of content is; None for a part of another kind.
+
+    >>> text_of({"type": "text", "text": {"value": "so"}}), text_of({"type": "image"})
+    ('so', None)
+    """
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, Mapping) or part.get("type", "text") not in TEXT_PARTS:
+        return None
+    text = part.get("text")
+    text = text.get("value") if isinstance(text, Mapping) else text
+    return text if isinstance(text, str) else ""
+
+
 _HOLDERS = ("thinking", "reasoning", "reasoning_content", "text", "summary", "content")
 
 

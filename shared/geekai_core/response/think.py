@@ -1,8 +1,9 @@
-"""A leading inline `<think>…</think>`, split from the text that follows it."""
+"""A leading inline `<think>…</think>`, or the same in other tags, split from the text that follows it."""
 
 from __future__ import annotations
 
-_OPEN, _CLOSE = "<think>", "</think>"
+_OPENINGS = ("<think>", "<thinking>", "<thought>", "<reasoning>", "◁think▷")
+_CLOSE = "</think>"
 
 
 class ThinkSplitter:
@@ -17,10 +18,11 @@ class ThinkSplitter:
     (('', ''), ('so', 'yes'))
     """
 
-    __slots__ = ("_held", "_hold", "_phase", "_tail", "_waiting", "unopened")
+    __slots__ = ("_close", "_held", "_hold", "_phase", "_tail", "_waiting", "unopened")
 
     def __init__(self, *, hold: bool = False) -> None:
         self._phase = "before"
+        self._close = _CLOSE
         self._held = ""
         self._hold = hold
         self._waiting: list[str] = []
@@ -37,16 +39,19 @@ class ThinkSplitter:
         self._held = ""
         if self._phase == "before":
             start = text.lstrip()
-            if not start or (len(start) < len(_OPEN) and _OPEN.startswith(start)):
+            begun = start[:16].lower()
+            if not start or any(tag.startswith(begun) and tag != begun for tag in _OPENINGS):
                 self._held = text
                 return "", ""
-            if not start.startswith(_OPEN):
+            opened = next((start[: len(tag)] for tag in _OPENINGS if begun.startswith(tag)), "")
+            if not opened:
                 if self._hold:
                     self._phase = "unopened"
                     return self._unopened(text)
                 self._phase = "answer"
                 return "", text
-            self._phase, text = "thinking", start[len(_OPEN) :]
+            self._phase, text = "thinking", start[len(opened) :]
+            self._close = f"{opened[0]}/{opened[1:]}"
         if self._phase == "thinking":
             return self._thinking(text)
         return self._after(text, "")
@@ -63,11 +68,11 @@ class ThinkSplitter:
         return self._after(rest, reasoning.lstrip())
 
     def _thinking(self, text: str) -> tuple[str, str]:
-        reasoning, found, rest = text.partition(_CLOSE)
+        reasoning, found, rest = text.partition(self._close)
         if found:
             self._phase = "after"
             return self._after(rest, reasoning)
-        keep = next((n for n in range(len(_CLOSE) - 1, 0, -1) if text.endswith(_CLOSE[:n])), 0)
+        keep = next((n for n in range(len(self._close) - 1, 0, -1) if text.endswith(self._close[:n])), 0)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep], ""
 

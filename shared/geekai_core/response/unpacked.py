@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from geekai_core.response.json_text import parsed_json
+from geekai_core.response.json_text import parsed_json, strip_fences
 
 _CLASSES = {"array": list, "object": dict, "string": str}
 
@@ -23,7 +23,7 @@ def unpacked(value: Any, schema: Any, definitions: Mapping[str, Any] | None = No
     shapes = _shapes(schema, definitions)
     if isinstance(value, str):
         wanted = {_CLASSES.get(kind) for shape in shapes for kind in _kinds(shape)}
-        inner = parsed_json(value) if str not in wanted else value
+        inner = parsed_json(strip_fences(value)) if str not in wanted else value
         if not isinstance(inner, (list, dict)) or type(inner) not in wanted:
             return value
         value = inner
@@ -39,16 +39,17 @@ def unpacked(value: Any, schema: Any, definitions: Mapping[str, Any] | None = No
     return {key: unpacked(one, known.get(key, other), definitions) for key, one in value.items()}
 
 
-def _shapes(schema: Any, definitions: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The schemas that a value of this one may fit, each with a type of its own."""
-    for _ in definitions:
-        if not isinstance(schema, Mapping) or not isinstance(schema.get("$ref"), str):
-            break
+def _shapes(schema: Any, definitions: Mapping[str, Any], seen: frozenset[str] = frozenset()) -> list[Mapping[str, Any]]:
+    """The schemas that a value of this one may fit, each with a type of its own. `seen`: references that led here."""
+    while isinstance(schema, Mapping) and isinstance(schema.get("$ref"), str):
+        if schema["$ref"] in seen:
+            return []
+        seen |= {schema["$ref"]}
         schema = definitions.get(schema["$ref"].rpartition("/")[2])
     if not isinstance(schema, Mapping):
         return []
     options = [one for key in ("anyOf", "oneOf", "allOf") for one in schema.get(key) or ()]
-    return [shape for one in options for shape in _shapes(one, definitions)] or [schema]
+    return [shape for one in options for shape in _shapes(one, definitions, seen)] or [schema]
 
 
 def _kinds(shape: Mapping[str, Any]) -> list[str]:

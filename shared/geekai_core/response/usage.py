@@ -7,14 +7,22 @@ from typing import Any
 
 _PROMPT, _COMPLETION = "prompt_tokens_details", "completion_tokens_details"
 _ALIASES: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
-    ("prompt_tokens",): (("input_tokens",), ("promptTokens",)),
-    ("completion_tokens",): (("output_tokens",), ("completionTokens",)),
-    ("total_tokens",): (("totalTokens",),),
+    ("prompt_tokens",): tuple(
+        (name,) for name in ("input_tokens", "promptTokens", "inputTokens", "promptTokenCount", "prompt_eval_count")
+    ),
+    ("completion_tokens",): tuple(
+        (name,) for name in ("output_tokens", "completionTokens", "outputTokens", "candidatesTokenCount", "eval_count")
+    ),
+    ("total_tokens",): (("totalTokens",), ("totalTokenCount",)),
     (_PROMPT, "cached_tokens"): (
         ("prompt_cache_hit_tokens",),
         ("cached_tokens",),
         ("cache_read_input_tokens",),
         ("cache_hit_tokens",),
+        ("cache_read_tokens",),
+        ("cachedContentTokenCount",),
+        (_PROMPT, "cache_read_tokens"),
+        (_PROMPT, "cache_read_input_tokens"),
         ("input_tokens_details", "cached_tokens"),
     ),
     (_PROMPT, "cache_write_tokens"): (
@@ -26,8 +34,8 @@ _ALIASES: dict[tuple[str, ...], tuple[tuple[str, ...], ...]] = {
     ),
     (_COMPLETION, "reasoning_tokens"): (("reasoning_tokens",), ("output_tokens_details", "reasoning_tokens")),
 }
-"""Where a number belongs, and where else it has been seen: at DeepSeek, Kimi, Anthropic, OpenRouter, OpenAI's other
-API and others."""
+"""Where a number belongs, and where else it has been seen: at DeepSeek, Kimi, Anthropic, Gemini, Ollama, OpenRouter,
+OpenAI's other API and others."""
 
 
 def merge_usage(known: dict[str, Any], given: Mapping[str, Any]) -> None:
