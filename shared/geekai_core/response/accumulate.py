@@ -182,7 +182,7 @@ class Accumulator:
                 changed = choice.add_logprobs(delta, value) or changed
             elif key == "usage":
                 self._top_field(key, value)
-            elif key == "text" and isinstance(value, str):  # of the old completions
+            elif key == "text" and isinstance(value, str) and not (part or message):  # of the old completions
                 changed = choice.add_text(delta, "", value) or changed
             elif key == "error":
                 self.error = value or self.error
