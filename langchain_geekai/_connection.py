@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import AliasChoices, Field, SecretStr
 
@@ -16,8 +17,9 @@ from langchain_geekai._errors import langchain_errors
 class GeekAIConnection(Component):
     """The fields and clients of an object that talks to GeekAI."""
 
-    _names = Names("geekai_api_key", "geekai_api_base", "http_client", "http_async_client")
-    _errors = langchain_errors
+    # Marked as variables of the class: pydantic would else hide the `model_post_init` of LangChain's classes.
+    _names: ClassVar[Names] = Names("geekai_api_key", "geekai_api_base", "http_client", "http_async_client")
+    _errors: ClassVar[type[AbstractContextManager[None]]] = langchain_errors
 
     geekai_api_key: SecretStr | Callable[[], str] | None = Field(
         default=None, validation_alias=AliasChoices("geekai_api_key", "api_key")

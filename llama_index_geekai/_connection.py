@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import AliasChoices, Field, SecretStr
 
@@ -31,7 +31,7 @@ def other_name(field: str) -> Any:
 class GeekAIConnection(Component):
     """The fields and clients of an object that talks to GeekAI."""
 
-    _names = Names("api_key", "api_base", "http_client", "async_http_client")
+    _names: ClassVar[Names] = Names("api_key", "api_base", "http_client", "async_http_client")
 
     api_key: Key = Field(default=None, exclude=True, repr=False)
     """The key, or a function that gives it. Default: `GEEKAI_API_KEY`."""

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import UsageMetadataCallbackHandler
+from langchain_core.language_models import FakeListChatModel
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import LLMResult
@@ -21,7 +22,7 @@ from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField
 from langchain_core.tools import tool
 
-from geekai_core import RateLimitError
+from geekai_core import RateLimitError, __version__
 from geekai_testing.replies import completion, error, json_reply, usage
 from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
@@ -230,7 +231,8 @@ def test_tracing_is_told_what_the_call_is(make: Make) -> None:
     told = model._get_ls_params(stop=["b"], model="glm-4", max_completion_tokens=3)
     assert (told["ls_model_name"], told["ls_max_tokens"], told["ls_stop"]) == ("glm-4", 3, ["b"])
     assert model._llm_type == "geekai-chat"
-    assert "langchain-geekai" in model.metadata["lc_versions"]
+    versions = FakeListChatModel(responses=[]).metadata["lc_versions"]  # LangChain's own
+    assert model.metadata["lc_versions"] == {**versions, "langchain-geekai": __version__}
 
 
 async def test_usage_of_several_prompts_is_added_up(server: ScriptedServer, make: Make) -> None:
