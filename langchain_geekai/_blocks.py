@@ -14,6 +14,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.block_translators import register_translator
 from langchain_core.messages.content import KNOWN_BLOCK_TYPES
 
+from geekai_core.response.finish import normal_finish_reason
+
 if TYPE_CHECKING:
     from geekai_core.citations import Source
     from langchain_geekai._response import ParsedAnswer
@@ -33,7 +35,7 @@ def translate_message(message: AIMessage) -> list[Any]:
         cited = _citations(content, found)
         blocks.append({"type": "text", "text": content, **({"annotations": cited} if cited else {})})
     calls = [{**call, "type": "tool_call"} for call in message.tool_calls]
-    return [*blocks, *calls, *_search(found), *_refusal(kwargs), *_audio(kwargs)]
+    return [*blocks, *calls, *_search(found), *_refusal(message), *_audio(kwargs)]
 
 
 def translate_chunk(message: AIMessageChunk) -> list[Any]:
@@ -65,7 +67,7 @@ def end_blocks(parsed: ParsedAnswer, *, bridged: bool) -> list[Any]:
     """
     kwargs = parsed.additional_kwargs
     found = message_sources(kwargs)
-    blocks = _indexed([*_search(found), *_refusal(kwargs), *_audio(kwargs)])
+    blocks = _indexed([*_search(found), *_refusal(parsed), *_audio(kwargs)])
     cited = _citations(parsed.content, found) if parsed.content else []
     if cited:
         blocks += _indexed([{"type": "text", "text": "", "annotations": cited}])
@@ -122,11 +124,12 @@ def _citations(text: str, found: list[Source]) -> list[Block]:
     return cited
 
 
-def _refusal(kwargs: Mapping[str, Any]) -> list[Block]:
-    refusal = kwargs.get("refusal")
-    if not refusal:
+def _refusal(answer: AIMessage | ParsedAnswer) -> list[Block]:
+    """That the model refused, or a filter withheld the answer; without words where nobody gave any."""
+    words = answer.additional_kwargs.get("refusal")
+    if not words and normal_finish_reason(answer.response_metadata.get("finish_reason")) != "content_filter":
         return []
-    block = {"type": "refusal", "refusal": refusal}
+    block = {"type": "refusal", "refusal": words or ""}
     return [block if "refusal" in KNOWN_BLOCK_TYPES else {"type": "non_standard", "value": block}]
 
 

@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
-from geekai_testing.replies import Reply, Request, completion, delta, json_reply, sse, usage
+from geekai_testing.replies import Reply, Request, Responder, completion, delta, json_reply, sse, usage
 from geekai_testing.scripted import ScriptedServer
 from tests.langchain.conftest import Make
 
@@ -34,13 +34,29 @@ def refusal(request: Request) -> Reply:
     return json_reply(completion(None, extra={"refusal": "No way."}))
 
 
+def withheld(word: str) -> Responder:
+    """An answer that says only by its end that there is none."""
+
+    def reply(request: Request) -> Reply:
+        if request.json.get("stream"):
+            return sse(delta(""), delta(finish_reason=word, usage=usage()))
+        return json_reply(completion(None, finish_reason=word))
+
+    return reply
+
+
 @pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream", "astream", "v3"])
 @pytest.mark.parametrize("version", [None, "v1"])
 @pytest.mark.parametrize("form", [None, ProviderStrategy(City)])
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [(refusal, r"No way\."), *((withheld(word), "Model refused") for word in ("sensitive", "refusal"))],
+    ids=["words", "sensitive", "refusal"],
+)
 async def test_a_refusal_is_seen_by_the_middleware_that_looks_for_one(
-    server: ScriptedServer, make: Make, way: str, version: str | None, form: Any
+    server: ScriptedServer, make: Make, way: str, version: str | None, form: Any, reply: Responder, words: str
 ) -> None:
-    server.default = refusal
+    server.default = reply
     middleware = [ModelRefusalMiddleware()]
     agent = create_agent(make(output_version=version), [], middleware=middleware, response_format=form)
 
@@ -58,7 +74,7 @@ async def test_a_refusal_is_seen_by_the_middleware_that_looks_for_one(
             else:
                 _ = agent.stream_events(ASKED, version="v3").output
 
-    with pytest.raises(ModelRefusalError, match=r"No way\.") as caught:
+    with pytest.raises(ModelRefusalError, match=words) as caught:
         await run()
     assert caught.value.raw_message is not None
     assert [block["type"] for block in caught.value.raw_message.content_blocks] == ["refusal"]
