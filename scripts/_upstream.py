@@ -15,110 +15,17 @@ import os
 import sys
 import types
 from collections.abc import Iterator, Sequence
-from functools import reduce
-from itertools import chain, count
+from itertools import chain
 from typing import Any, ClassVar
 
 import pytest
+from _upstream_wire import REASONS, langchain_pieces, llama_index_piece, server, wanted
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.messages.ai import add_usage
+from langchain_core.messages import AIMessageChunk
 from llama_index.core.llms import LLM
 
-from geekai_testing.replies import Reply, Request, answer, completion, delta, json_reply, sse, tool_call, usage
-from geekai_testing.scripted import ScriptedServer
 from langchain_geekai import ChatGeekAI
 from llama_index_geekai import GeekAI
-
-KEY = "upstream"
-"""The field of a request that says which answer is wanted."""
-answers: dict[int, Reply] = {}
-numbers = count()
-
-
-def _answer(request: Request) -> Reply:
-    return answers.pop(request.json.get(KEY), None) or answer("?")(request)
-
-
-server = ScriptedServer(_answer)
-
-
-def wanted(pieces: list[dict[str, Any]], streaming: bool) -> dict[str, Any]:
-    """The keyword of a call that makes the server answer with these fields of a message, in these pieces.
-
-    Of a piece: `text`, `thought`, `calls` as (index, id, name, arguments), `extra`: fields of the message; of the last
-    one, `ending`: the finish reason, usage and further fields of the answer.
-    """
-    number = next(numbers)
-    reason = "tool_calls" if any(piece["calls"] for piece in pieces) else "stop"
-    ending = {"finish_reason": reason, "usage": usage(), **pieces[-1].get("ending", {})}
-    if streaming:
-        deltas = [delta(piece["text"], **_kept(piece, index=True)) for piece in pieces]
-        answers[number] = sse(*deltas, delta(**ending))
-    else:
-        (piece,) = pieces
-        answers[number] = json_reply(completion(piece["text"], **_kept(piece), **ending))
-    return {"extra_body": {KEY: number}}
-
-
-def _kept(piece: dict[str, Any], index: bool = False) -> dict[str, Any]:
-    calls = [tool_call(name, args, id=key, index=at if index else None) for at, key, name, args in piece["calls"]]
-    kept = {"reasoning_content": piece.get("thought"), "tool_calls": calls, "extra": piece.get("extra")}
-    return {name: value for name, value in kept.items() if value}
-
-
-COUNTS = {"audio": "audio", "cache_read": "cached", "cache_creation": "cache_write", "reasoning": "reasoning"}
-"""Details of usage as LangChain names them, and as the wire does, ahead of `_tokens`."""
-REASONS = ("finish_reason", "stop_reason", "stopReason")
-"""Names of why an answer ended, in a message's metadata."""
-UNSENT = {*REASONS, "model_provider", "output_version", "token_usage", "id", "logprobs"}
-"""Of that metadata, what no server sends under that name."""
-BLOCKS = {"text", "reasoning", "refusal", "tool_use", "tool_call", "tool_call_chunk"}
-"""Blocks of a message's content for which the wire has another place; for others it has none."""
-UNPLAYED = "the fake model answers what no server of this kind sends"
-
-
-def _usage(counted: Any) -> dict[str, Any]:
-    """LangChain's usage, as the wire has it."""
-    sent = {"total_tokens": counted["total_tokens"]}
-    for theirs, ours in (("input", "prompt"), ("output", "completion")):
-        details = counted.get(f"{theirs}_token_details", {})
-        sent[f"{ours}_tokens"] = counted[f"{theirs}_tokens"]
-        sent[f"{ours}_tokens_details"] = {f"{COUNTS[name]}_tokens": details[name] for name in COUNTS.keys() & details}
-    return sent
-
-
-def _langchain_pieces(generations: Sequence[Any]) -> list[dict[str, Any]]:
-    """What the generations of one answer hold, as `wanted` takes it."""
-    if not generations or any("lc_gateway_metadata" in (one.generation_info or {}) for one in generations):
-        pytest.skip(UNPLAYED)
-    messages = [generation.message for generation in generations]
-    pieces = [_langchain_piece(message) for message in messages]
-    sent = {name: value for generation in generations for name, value in (generation.generation_info or {}).items()}
-    sent |= {name: value for message in messages for name, value in message.response_metadata.items()}
-    further = {name: sent[name] for name in sent.keys() - UNSENT if isinstance(sent[name], str | int | float)}
-    ending = {"model" if name == "model_name" else name: value for name, value in further.items()} | {"usage": None}
-    if used := [message.usage_metadata for message in messages if getattr(message, "usage_metadata", None)]:
-        ending["usage"] = _usage(reduce(add_usage, used))
-    if reasons := [sent[name] for name in REASONS if sent.get(name)]:
-        ending["finish_reason"] = reasons[0]
-    pieces[-1]["ending"] = ending
-    return pieces
-
-
-def _langchain_piece(message: BaseMessage) -> dict[str, Any]:
-    blocks = [block for block in message.content if isinstance(block, dict)]
-    if isinstance(message, AIMessage) and any(block.get("type") not in BLOCKS for block in blocks):
-        pytest.skip(UNPLAYED)
-    whole = [*getattr(message, "tool_calls", ()), *getattr(message, "invalid_tool_calls", ())]
-    calls = [(at, call["id"], call["name"], call["args"] or "{}") for at, call in enumerate(whole)]
-    if pieces := getattr(message, "tool_call_chunks", None):
-        places = [at if call["index"] is None else call["index"] for at, call in enumerate(pieces)]
-        calls = [(at, call["id"], call["name"], call["args"] or "") for at, call in zip(places, pieces, strict=True)]
-    beside = [message.additional_kwargs, *blocks]
-    thought = "".join(one.get("reasoning_content") or one.get("reasoning") or "" for one in beside)
-    extra = {name: one[name] for one in beside for name in ("refusal", "function_call") if one.get(name)}
-    return {"text": message.text, "calls": calls, "thought": thought, "extra": extra}
 
 
 class Plain:
@@ -126,10 +33,11 @@ class Plain:
 
     That is the name of the model, how the answer ended and the like where the fake model's message has none, and the
     chunk of its own that ends a stream. `blocks`: nothing is taken off, for LangChain makes blocks of what is there.
+    `error`: what the fake model's stream breaks off with.
     """
 
-    def __init__(self, generations: Sequence[Any], *, blocks: bool) -> None:
-        self.blocks = blocks
+    def __init__(self, generations: Sequence[Any], *, blocks: bool, error: Exception | None) -> None:
+        self.blocks, self.error = blocks, error
         self.kept = {name for generation in generations for name in generation.message.response_metadata}
         if self.kept & {*REASONS}:
             self.kept |= {"finish_reason", "normalized_finish_reason"}
@@ -142,11 +50,15 @@ class Plain:
 
     def chunks(self, chunk: Any) -> Iterator[Any]:
         """The chunks of a stream that are ready now, given the next one; None for its end."""
+        if chunk is not None and self.error is not None and chunk.message.chunk_position == "last":
+            return
         held, self.held = (chunk, None) if self.blocks else (self.held, chunk)
         if held is not None and self.held is not None and self.held.message.chunk_position == "last":
             held, self.held = held + self.held, None
         if held is not None:
             yield self._stripped(held)
+        if chunk is None and self.error is not None:
+            raise self.error
 
     def _stripped(self, ours: Any) -> Any:
         message = ours.message
@@ -189,20 +101,38 @@ class LangChainFake(ChatGeekAI, metaclass=FakeClass):
         super().__setattr__(name, value) if ours else setattr(self._fake, name, value)
 
     def _says(self, messages: Any, stop: Any, streaming: bool, kwargs: Any) -> list[Any]:
-        """The fake model's answer: generations, several where it streams by itself."""
-        if streaming and self._fake_class._stream is not BaseChatModel._stream:
-            return [*self._fake._stream(messages, stop=stop, **kwargs)]
-        return self._fake._generate(messages, stop=stop, **kwargs).generations[:1]  # type: ignore[no-any-return]
+        """The fake model's answer: generations, several where it streams by itself, and the error that ends them."""
+        if not streaming or self._fake_class._stream is BaseChatModel._stream:
+            return self._fake._generate(messages, stop=stop, **kwargs).generations[:1]  # type: ignore[no-any-return]
+        said: list[Any] = []
+        try:
+            for generation in self._fake._stream(messages, stop=stop, **kwargs):
+                said.append(generation)
+        except Exception as error:
+            if not said:
+                raise
+            said.append(error)
+        return said
 
     async def _asays(self, messages: Any, stop: Any, streaming: bool, kwargs: Any) -> list[Any]:
-        if streaming and self._fake_class._astream is not BaseChatModel._astream:
-            return [generation async for generation in self._fake._astream(messages, stop=stop, **kwargs)]
-        return await asyncio.to_thread(self._says, messages, stop, streaming, kwargs)
+        if not streaming or self._fake_class._astream is BaseChatModel._astream:
+            return await asyncio.to_thread(self._says, messages, stop, streaming, kwargs)
+        said: list[Any] = []
+        try:
+            async for generation in self._fake._astream(messages, stop=stop, **kwargs):
+                said.append(generation)
+        except Exception as error:
+            if not said:
+                raise
+            said.append(error)
+        return said
 
     def _plays(self, said: list[Any], streaming: bool, kwargs: Any, run_manager: Any = None) -> tuple[Any, Plain]:
         """The keywords of a call that is answered so, and what makes our answer plain."""
         blocks = self.output_version == "v1" or run_manager is not None
-        return kwargs | wanted(_langchain_pieces(said), streaming), Plain(said, blocks=blocks)
+        error = said.pop() if said and isinstance(said[-1], Exception) else None
+        kwargs = kwargs | wanted(langchain_pieces(said), streaming, getattr(self._fake, "sleep", None) or 0)
+        return kwargs, Plain(said, blocks=blocks, error=error)
 
     def _generate(self, messages: Any, stop: Any = None, run_manager: Any = None, **kwargs: Any) -> Any:
         kwargs, plain = self._plays(self._says(messages, stop, False, kwargs), False, kwargs)
@@ -226,16 +156,6 @@ class LangChainFake(ChatGeekAI, metaclass=FakeClass):
             yield ready
 
 
-def _llama_index_piece(response: Any) -> dict[str, Any]:
-    message = response.message
-    made = [(c.tool_id, c.tool_name, c.tool_kwargs) for c in message.additional_kwargs.get("tool_calls") or ()]
-    made += [(b.tool_call_id, b.tool_name, b.tool_kwargs) for b in message.blocks if b.block_type == "tool_call"]
-    calls = [(at, *call) for at, call in enumerate(made)]
-    thought = (response.additional_kwargs or {}).get("thinking_delta")
-    text = message.content if response.delta is None else response.delta
-    return {"text": text or "", "calls": calls, "thought": thought}
-
-
 class LlamaIndexFake(GeekAI):
     """A `GeekAI` that answers as a fake model would."""
 
@@ -251,7 +171,7 @@ class LlamaIndexFake(GeekAI):
         return super().__getattr__(name) if fake is None else getattr(fake, name)
 
     def _asks_for(self, messages: Any, kwargs: Any) -> dict[str, Any]:
-        return kwargs | wanted([_llama_index_piece(self._fake.chat(messages, **kwargs))], streaming=False)
+        return kwargs | wanted([llama_index_piece(self._fake.chat(messages, **kwargs))], streaming=False)
 
     def chat(self, messages: Any, **kwargs: Any) -> Any:
         return super().chat(messages, **self._asks_for(messages, kwargs))
@@ -260,11 +180,11 @@ class LlamaIndexFake(GeekAI):
         return await super().achat(messages, **self._asks_for(messages, kwargs))
 
     def stream_chat(self, messages: Any, **kwargs: Any) -> Any:
-        pieces = [_llama_index_piece(r) for r in self._fake.stream_chat(messages, **kwargs)]
+        pieces = [llama_index_piece(r) for r in self._fake.stream_chat(messages, **kwargs)]
         return super().stream_chat(messages, **kwargs, **wanted(pieces, streaming=True))
 
     async def astream_chat(self, messages: Any, **kwargs: Any) -> Any:
-        pieces = [_llama_index_piece(r) async for r in await self._fake.astream_chat(messages, **kwargs)]
+        pieces = [llama_index_piece(r) async for r in await self._fake.astream_chat(messages, **kwargs)]
         return await super().astream_chat(messages, **kwargs, **wanted(pieces, streaming=True))
 
 

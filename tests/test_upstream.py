@@ -10,8 +10,10 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 LANGCHAIN = """
-from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.language_models import FakeListChatModel, GenericFakeChatModel
+from langchain_core.language_models.fake_chat_models import FakeListChatModelError
 from langchain_core.messages import AIMessage
+import pytest
 
 class Named(GenericFakeChatModel):
     model_name: str = "mine"
@@ -25,6 +27,24 @@ def test_whole():
 async def test_streamed():
     model = GenericFakeChatModel(messages=iter(["Hello there"]))
     assert [chunk.text async for chunk in model.astream("Hi") if chunk.text] == ["Hello", " ", "there"]
+
+def test_what_is_beside_the_text():
+    spent = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5, "input_token_details": {"cache_read": 1}}
+    given = AIMessage("Hello", id="a", usage_metadata=spent, response_metadata={"finish_reason": "length"})
+    given.additional_kwargs["reasoning_content"] = "Hm."
+    answer = GenericFakeChatModel(messages=iter([given])).invoke("Hi")
+    assert (answer.id, answer.usage_metadata, answer.additional_kwargs) == ("a", spent, given.additional_kwargs)
+    assert answer.response_metadata["finish_reason"] == "length"
+
+def test_a_stream_that_breaks():
+    pieces = FakeListChatModel(responses=["abc"], error_on_chunk_number=2).stream("Hi")
+    assert [next(pieces).content, next(pieces).content] == ["a", "b"]
+    with pytest.raises(FakeListChatModelError):
+        next(pieces)
+
+def test_a_picture_that_no_server_sends():
+    picture = [{"type": "image", "url": "https://example.com/a.png"}]
+    assert GenericFakeChatModel(messages=iter([AIMessage(picture)])).invoke("Hi").content == picture
 
 def test_only_the_fake_has_this():
     assert GenericFakeChatModel(messages=iter(["x"])).invoke("Hi")
@@ -70,8 +90,9 @@ def test_others_tests_run_over_the_wire_and_what_fails_only_here_is_named(tmp_pa
     )
     lines = [line.strip() for line in done.stdout.splitlines()]
     assert lines[0] == str(given), done.stderr
-    assert lines[1].startswith("theirs  1 failed, 6 passed"), done.stdout
-    assert lines[2].startswith("ours    2 failed, 5 passed")
-    assert lines[3] == "5 tests asked our model: 4 passed, 1 failed"
-    assert lines[4] == "only here: tests/test_langchain.py::test_only_the_fake_has_this"
+    assert lines[1].startswith("theirs  1 failed, 9 passed"), done.stdout
+    assert lines[2].startswith("ours    2 failed, 7 passed, 1 skipped"), done.stdout
+    assert lines[3] == "7 tests asked our model: 6 passed, 1 failed"
+    assert lines[4] == "1 skipped: their fake models answer what no server of this kind sends"
+    assert lines[5] == "only here: tests/test_langchain.py::test_only_the_fake_has_this"
     assert lines[-1] == "1 fail only here"
