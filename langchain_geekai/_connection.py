@@ -17,7 +17,7 @@ from langchain_geekai._errors import langchain_errors
 class GeekAIConnection(Component):
     """The fields and clients of an object that talks to GeekAI."""
 
-    # Marked as variables of the class: pydantic would else hide the `model_post_init` of LangChain's classes.
+    # Marked as variables of the class: pydantic would otherwise hide the `model_post_init` of LangChain's classes.
     _names: ClassVar[Names] = Names("geekai_api_key", "geekai_api_base", "http_client", "http_async_client")
     _errors: ClassVar[type[AbstractContextManager[None]]] = langchain_errors
 
