@@ -14,8 +14,6 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages.block_translators import register_translator
 from langchain_core.messages.content import KNOWN_BLOCK_TYPES
 
-from geekai_core.response.finish import normal_finish_reason
-
 if TYPE_CHECKING:
     from geekai_core.citations import Source
     from langchain_geekai._response import ParsedAnswer
@@ -127,7 +125,7 @@ def _citations(text: str, found: list[Source]) -> list[Block]:
 def _refusal(answer: AIMessage | ParsedAnswer) -> list[Block]:
     """That the model refused, or a filter withheld the answer; without words where nobody gave any."""
     words = answer.additional_kwargs.get("refusal")
-    if not words and normal_finish_reason(answer.response_metadata.get("finish_reason")) != "content_filter":
+    if not words and answer.response_metadata.get("normalized_finish_reason") != "content_filter":
         return []
     block = {"type": "refusal", "refusal": words or ""}
     return [block if "refusal" in KNOWN_BLOCK_TYPES else {"type": "non_standard", "value": block}]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,7 +18,7 @@ class GeekAIConnection(Component):
 
     # Marked as variables of the class: pydantic would otherwise hide the `model_post_init` of LangChain's classes.
     _names: ClassVar[Names] = Names("geekai_api_key", "geekai_api_base", "http_client", "http_async_client")
-    _errors: ClassVar[type[AbstractContextManager[None]]] = langchain_errors
+    _errors: ClassVar[Any] = langchain_errors
 
     geekai_api_key: SecretStr | Callable[[], str] | None = Field(
         default=None, validation_alias=AliasChoices("geekai_api_key", "api_key")
