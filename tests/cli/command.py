@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import subprocess
@@ -91,6 +92,7 @@ def on_terminal(
             while select.select([ours], [], [], LIMIT)[0]:
                 screen += os.read(ours, 4096)
                 if waiting and waiting[0][0](screen[seen:].decode("utf-8", "ignore")):
+                    _until_it_waits(process.pid)
                     os.write(ours, waiting.popleft()[1].encode())
                     seen = len(screen)
             process.kill()
@@ -102,6 +104,13 @@ def on_terminal(
     assert KEY.encode() not in screen
     assert not waiting, screen
     return screen.decode("utf-8").replace("\r\n", "\n"), process.returncode
+
+
+def _until_it_waits(pid: int) -> None:
+    """Return once a process sleeps. Python loses a Ctrl-C that comes just before it waits, until anything else comes."""
+    with contextlib.suppress(OSError):  # only Linux says so
+        while Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] == "R":
+            os.sched_yield()
 
 
 def _shows(words: str, screen: str) -> bool:
