@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
-import random
 import shutil
 import socket
 import subprocess
@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
+HOST = ".".join(map(str, (127, *os.getpid().to_bytes(3, "big"))))
+"""A loopback address that no other process has, so that none takes a port of it."""
+ports = itertools.count(20_000)
+"""The ports of `HOST`: each server takes the next."""
 STARTING = 90
 """Seconds that a server may take until it accepts connections."""
 
@@ -51,17 +55,9 @@ def python_of(name: str) -> str:
     return str(path)
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago, and that no `bind` to port 0 gives to another test meanwhile."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-
-
 @contextlib.contextmanager
 def running(command: Sequence[str], port: int, env: Mapping[str, str] | None = None) -> Iterator[None]:
-    """A child process that listens on `port` while the context lasts. Its output is shown where it does not start."""
+    """A child process that listens on `port` of `HOST` while the context lasts. Its output is shown where it does not start."""
     with tempfile.TemporaryFile("w+") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **(env or {})})
         try:
@@ -80,7 +76,7 @@ def wait_for_port(process: subprocess.Popen[bytes], port: int, output: object) -
     """Return once the port accepts a connection. Raises `RuntimeError` with what the server printed."""
     deadline = time.monotonic() + STARTING
     while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
             return
         time.sleep(0.05)
     output.seek(0)  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.servers.running import NotInstalledError, Server, free_port, python_of, running
+from tests.servers.running import HOST, NotInstalledError, Server, ports, python_of, running
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def llama_cpp() -> Iterator[Server]:
 @contextmanager
 def litellm(*models: dict[str, Any]) -> Iterator[Server]:
     """LiteLLM's proxy with these models: each its `litellm_params`, with the name it goes by under `name`."""
-    python, port = python_of("litellm"), free_port()
+    python, port = python_of("litellm"), next(ports)
     listed = [
         {"model_name": one["name"], "litellm_params": {k: v for k, v in one.items() if k != "name"}} for one in models
     ]
@@ -46,10 +46,10 @@ def litellm(*models: dict[str, Any]) -> Iterator[Server]:
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder, "config.yaml")
         config.write_text(json.dumps(settings))  # which is YAML too
-        command = [str(Path(python).with_name("litellm")), "--config", str(config), "--host", "127.0.0.1", "--port"]
+        command = [str(Path(python).with_name("litellm")), "--config", str(config), "--host", HOST, "--port"]
         env = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_PROXY": "*"}  # else it fetches a table
         with running([*command, str(port)], port, env):
-            yield Server(f"http://127.0.0.1:{port}/v1", "sk-master")
+            yield Server(f"http://{HOST}:{port}/v1", "sk-master")
 
 
 def through_litellm(behind: Server) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def through_litellm(behind: Server) -> dict[str, Any]:
 @contextmanager
 def llmock(*arguments: str) -> Iterator[Server]:
     """LLMock, which answers in OpenAI's form without a model."""
-    python, port = python_of("llmock"), free_port()
-    command = [str(Path(python).with_name("llmock")), "serve", "--port", str(port), *arguments]
+    python, port = python_of("llmock"), next(ports)
+    command = [str(Path(python).with_name("llmock")), "serve", "--host", HOST, "--port", str(port), *arguments]
     with running(command, port):
-        yield Server(f"http://127.0.0.1:{port}/v1", model="gpt-4o")
+        yield Server(f"http://{HOST}:{port}/v1", model="gpt-4o")

@@ -11,9 +11,10 @@ import pytest
 from geekai_core import APIConnectionError
 from geekai_testing.replies import BASE_PATH, answer
 from geekai_testing.scripted import ScriptedServer
+from tests.addresses import unreachable
 from tests.servers.conftest import Make, entered
-from tests.servers.gateways import certificate_for_localhost, nginx, tinyproxy
-from tests.servers.running import Server, free_port
+from tests.servers.gateways import certificate_for_host, nginx, tinyproxy
+from tests.servers.running import Server
 from tests.servers.subjects import WAYS
 
 # httpx-aiohttp 0.2 passes the proxy's password as aiohttp 3.14 calls old.
@@ -32,7 +33,7 @@ def proxy() -> Iterator[str]:
 def secure(behind: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """The scripted server behind TLS, its certificate trusted by `SSL_CERT_FILE`."""
     with ExitStack() as stack:
-        certificate = certificate_for_localhost(tmp_path)
+        certificate = certificate_for_host(tmp_path)
         url = entered(stack, nginx(f"http://127.0.0.1:{behind.port}", "", certificate))
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate.with_name("certificate.pem")))
         yield Server(url + BASE_PATH)
@@ -66,11 +67,12 @@ async def test_a_proxy_that_refuses_is_named_and_its_password_is_not(
 
 
 async def test_a_proxy_that_cannot_reach_the_server_is_no_answer_of_the_server(proxy: str, subject_of: Make) -> None:
-    subject = subject_of(Server(f"https://localhost:{free_port()}/v1"), proxy=f"http://mei:s3cret@{proxy}")
-    for way in WAYS:
-        with pytest.raises(APIConnectionError, match=r"could not be reached: 5\d\d") as caught:
-            await subject.ask(way)
-        assert caught.value.retryable
+    with unreachable() as url:
+        subject = subject_of(Server(url.replace("http:", "https:")), proxy=f"http://mei:s3cret@{proxy}")
+        for way in WAYS:
+            with pytest.raises(APIConnectionError, match=r"could not be reached: 5\d\d") as caught:
+                await subject.ask(way)
+            assert caught.value.retryable
 
 
 async def test_a_certificate_that_nobody_trusts_is_named(

@@ -12,9 +12,10 @@ import pytest
 from geekai_core import APIStatusError, GeekAIError, RequestTooLargeError, ServerError, StreamInterruptedError
 from geekai_testing.replies import BASE_PATH, Cut, Hold, Pause, Reply, answer, completion, delta, json_reply, sse, usage
 from geekai_testing.scripted import ScriptedServer
+from tests.addresses import unreachable
 from tests.servers.conftest import Make, entered
 from tests.servers.gateways import haproxy, nginx
-from tests.servers.running import Server, free_port
+from tests.servers.running import Server
 from tests.servers.subjects import WAYS
 
 STREAMED = ("stream", "astream")
@@ -88,12 +89,13 @@ async def test_a_body_that_the_gateway_finds_too_large_is_named_so(
 async def test_a_gateway_with_nobody_behind_it_is_a_server_error(
     made: Any, status: int, gateway: Start, subject_of: Make
 ) -> None:
-    subject = subject_of(gateway(made, origin=f"http://127.0.0.1:{free_port()}"))
-    for way in WAYS:
-        with pytest.raises(ServerError) as caught:
-            await subject.ask(way)
-        assert caught.value.status_code == status
-        assert "<html" not in str(caught.value)
+    with unreachable() as url:
+        subject = subject_of(gateway(made, origin=url.removesuffix("/v1")))
+        for way in WAYS:
+            with pytest.raises(ServerError) as caught:
+                await subject.ask(way)
+            assert caught.value.status_code == status
+            assert "<html" not in str(caught.value)
 
 
 CUTS = {
