@@ -50,7 +50,7 @@ class Partials:
 
         self._cls = output_cls
         self._flexible = create_flexible_model(output_cls)
-        self._growing = GrowingJson()
+        self._growing = GrowingJson(step=50)  # each growth is shown
         self._value: dict[str, Any] = {}
 
     def add(self, response: ChatResponse) -> Iterator[BaseModel]:

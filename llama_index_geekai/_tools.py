@@ -41,12 +41,13 @@ def tool_schema(tool: BaseTool | Mapping[str, Any], strict: bool | None = None) 
 
 
 class GrowingJson:
-    """What a growing JSON object says so far. It is read again when its text grew by a fiftieth: linear in all."""
+    """What a growing JSON object says so far. It is read again when its text grew by one in `step`: linear in all."""
 
-    __slots__ = ("_read", "_value")
+    __slots__ = ("_read", "_step", "_value")
     __hash__ = None  # type: ignore[assignment]
 
-    def __init__(self) -> None:
+    def __init__(self, step: int = 10) -> None:
+        self._step = step
         self._read = -1
         self._value: dict[str, Any] = {}
 
@@ -56,7 +57,7 @@ class GrowingJson:
 
     def read(self, text: str) -> dict[str, Any]:
         """The object as far as `text` goes, or a little less far; never raises. A shorter text is a new one."""
-        if not self._read <= len(text) <= self._read + self._read // 50:
+        if not self._read <= len(text) <= self._read + self._read // self._step:
             self._read = len(text)
             value = partial_json(text)
             if isinstance(value, dict):
