@@ -95,7 +95,7 @@ class Chunks:
         return build_chunk(content or "", kwargs, metadata, pieces)
 
     def _released(self, content: str, pieces: Pieces) -> str:
-        """The text that may be told now; behind the beginning of an object all of it may."""
+        """The text that can go out now; behind the beginning of an object all of it can."""
         text = f"{self.held}{content}"
         self.held = text if not pieces and "{" not in content and text.lstrip()[:1] != "[" else None
         return "" if self.held is not None else text

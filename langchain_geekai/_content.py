@@ -163,7 +163,7 @@ def _source(part: Part) -> Mapping[str, Any]:
 
 
 def _location(part: Part) -> tuple[str, str | None]:
-    """Where the bytes of a part are: a URL, or a data URI made of its base64; and its MIME type, if told."""
+    """Where the bytes of a part are: a URL, or a data URI made of its base64; and its MIME type, if it is given."""
     source = _source(part)
     mime = source.get("mime_type") or source.get("media_type")
     url = source.get("url")

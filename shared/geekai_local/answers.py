@@ -110,7 +110,7 @@ class _Run:
         self._is_first = True
 
     def usage(self) -> Json:
-        """What all of them used together; nothing where the server told nothing."""
+        """What all of them used together; nothing where the server gave none."""
         return {**self._reported, **self._used, "total_tokens": self._used.total()} if self._reported else {}
 
     async def choices(self, plan: Plan) -> _Choices:

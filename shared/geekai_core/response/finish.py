@@ -28,17 +28,17 @@ _BROKEN = ("error", "overload", "unavailable", "exception", "failed")
 """What unknown words hold that are no good end."""
 
 
-def refusal_words(told: str | None, finish_reason: str | None) -> str | None:
+def refusal_words(words: str | None, finish_reason: str | None) -> str | None:
     """Why there is no answer, where the model refused or a filter withheld it; None where neither is so.
 
-    `told`: the model's own words for it.
+    `words`: the model's own words for it.
 
     >>> refusal_words(None, "sensitive"), refusal_words(None, "stop")
     ('the model refused: its answer was withheld by a content filter', None)
     """
-    if not told and normal_finish_reason(finish_reason) != "content_filter":
+    if not words and normal_finish_reason(finish_reason) != "content_filter":
         return None
-    return f"the model refused: {told or 'its answer was withheld by a content filter'}"
+    return f"the model refused: {words or 'its answer was withheld by a content filter'}"
 
 
 def normal_finish_reason(word: str | None) -> FinishReason | None:
